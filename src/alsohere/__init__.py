@@ -1,0 +1,1 @@
+"""Presence and delivery for any Socket.IO client."""
