@@ -1,0 +1,107 @@
+/*
+ * From an address to a Store: socket.io-client, who we are, and what the page tells.
+ *
+ * A transport that closes comes back by itself (socket.io-client does that). A refused CONNECT and a DISCONNECT packet mean: stay away.
+ */
+import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+import { watchPage } from "./page.js";
+import { Store } from "./store.js";
+import type { Refusal } from "./wire.js";
+import { visitorId } from "./visitor.js";
+
+export interface ConnectOptions {
+  /** A signed token that says who this is. */
+  readonly token?: string;
+  /** Asked for a token at every (re)connect, so that it is never stale. */
+  readonly getToken?: () => string | Promise<string>;
+  /** Overrides the id that the browser keeps for an anonymous visitor: 8 to 64 of A-Z a-z 0-9 _ -. */
+  readonly visitor?: string;
+  /** Passed on to socket.io-client. */
+  readonly socket?: Partial<ManagerOptions & SocketOptions>;
+}
+
+export class Here extends Store {
+  constructor(
+    /** Where the server is mounted, with a slash at the end. */
+    readonly url: string,
+    /** For events of your own. */
+    readonly socket: Socket,
+    private readonly forget: () => void,
+  ) {
+    super(socket);
+  }
+
+  /** Leave for good. */
+  close(): void {
+    this.forget();
+    this.set({ status: "closed" });
+    this.socket.disconnect();
+  }
+}
+
+const open = new Map<string, Here>();
+
+/** Where a server is mounted: absolute, with a slash at the end. */
+export function serverUrl(url = "/"): string {
+  const base = typeof location === "undefined" ? undefined : location.href;
+  const { origin, pathname } = new URL(url, base);
+  return origin + pathname.replace(/\/*$/, "/");
+}
+
+/**
+ * Connect to the alsohere server that is mounted at `url` (default: the root of this site).
+ * Without options, the page's connection to that server is joined if there is one; the elements on the page do the same.
+ */
+export function connect(url?: string, options?: ConnectOptions): Here {
+  const base = serverUrl(url);
+  const existing = open.get(base);
+  if (existing && !options) return existing;
+  const { origin, pathname } = new URL(base);
+  const socket = io(origin, {
+    path: `${pathname}socket.io/`,
+    transports: ["websocket", "polling"],
+    tryAllTransports: true,
+    forceNew: true,
+    ...options?.socket,
+    auth: (give) => void credentials(options ?? {}).then(give, (error) => here.set({ error: failed(error) })),
+  });
+  const here = new Here(base, socket, () => {
+    stop();
+    if (open.get(base) === here) open.delete(base);
+  });
+  const stop = watchPage(here.page);
+  if (!existing) open.set(base, here);
+  follow(here, options ?? {});
+  return here;
+}
+
+async function credentials({ token, getToken, visitor }: ConnectOptions): Promise<object> {
+  // A getToken that fails answers nothing: the server closes the transport after a while, and the next attempt asks again.
+  const signed = getToken ? await getToken() : token;
+  return signed ? { token: signed } : { visitor: visitor ?? visitorId() };
+}
+
+function failed(error: unknown): Refusal {
+  return { code: "token", message: String(error) };
+}
+
+const FRESH_TOKEN_MS = 1_000;
+
+function follow(here: Here, options: ConnectOptions): void {
+  const { socket } = here;
+  let fresh = true;
+  socket.on("connect", () => (fresh = true));
+  socket.on("disconnect", (reason) => {
+    if (reason === "io client disconnect") return;
+    const kicked = reason === "io server disconnect";
+    here.set(kicked ? { status: "refused", error: { code: "kicked", message: "the server ended this connection" } } : { status: "reconnecting" });
+  });
+  socket.on("connect_error", (error) => {
+    if (socket.active) return; // no way through yet; socket.io-client tries again
+    const refusal = { code: "refused", ...(error as { data?: object }).data, message: error.message };
+    if (options.getToken && fresh) {
+      fresh = false; // once: the token may have expired on its way
+      setTimeout(() => here.getSnapshot().status !== "closed" && socket.connect(), FRESH_TOKEN_MS);
+    } else here.set({ status: "refused", error: refusal });
+  });
+}

@@ -1,0 +1,85 @@
+/*
+ * What travels: the shapes of commands, answers and facts, as the server's reference names them.
+ *
+ * Nothing here does anything. A list that a fact leaves out is empty; a field that we do not know is ignored, so that this client can talk to a
+ * newer server.
+ */
+
+export type Scalar = string | number | boolean | null;
+/** What a connection publishes in a room: flat, at most 1 KB as JSON. */
+export type State = Readonly<Record<string, Scalar>>;
+export type Status = "active" | "idle" | "away" | "invisible";
+/** How much of a room one wants to see. */
+export type Watch = "full" | "sample" | "count" | "none";
+export type LeaveReason = "left" | "disconnected" | "timeout" | "kicked" | "node_lost";
+/** A place in a room's history. `seq` only grows within one epoch. */
+export type Position = readonly [epoch: string, seq: number];
+
+/** A user in a room, as others see them. Replaced, never changed. */
+export interface Member {
+  readonly id: string;
+  readonly name: string;
+  readonly info: Readonly<Record<string, unknown>> | null;
+  readonly anonymous: boolean;
+  readonly status: Status;
+  readonly state: State;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** Grows with every enter of this user. */
+  readonly generation: number;
+  readonly connections: number;
+}
+
+export type MemberUpdate = { readonly id: string } & Partial<Omit<Member, "id">>;
+/** Without a reason: still there, but no longer shown to you (a sample). */
+export interface MemberLeave {
+  readonly id: string;
+  readonly reason?: LeaveReason;
+}
+
+export interface RoomChanged {
+  readonly room: string;
+  readonly mode: Watch;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly prev: number;
+  readonly count: number;
+  readonly enter?: readonly Member[];
+  readonly update?: readonly MemberUpdate[];
+  readonly leave?: readonly MemberLeave[];
+}
+
+/** What somebody who begins to watch is told: everything (`members`), or (recovered) what was missed (`changes`). */
+export interface Snapshot {
+  readonly room: string;
+  readonly mode: Watch;
+  readonly count: number;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly recovered?: boolean;
+  readonly members?: readonly Member[];
+  readonly changes?: readonly RoomChanged[];
+}
+
+export interface RoomCount {
+  readonly room: string;
+  readonly count: number;
+}
+
+export interface RankingChanged {
+  readonly prefix?: string;
+  readonly limit?: number;
+  readonly rooms: readonly RoomCount[];
+}
+
+/** Why the server said no. `code` is stable, `message` says the fix. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly retry_after_ms?: number;
+}
+
+export type Answer<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly error: Refusal };
+
+/** Every connection is a member of it without entering. */
+export const ONLINE = "@online";

@@ -1,0 +1,7 @@
+export { connect, Here, serverUrl, type ConnectOptions } from "./core/connect.js";
+export { applyChange, applySnapshot, type Applied, type Diff, type Roster } from "./core/presence.js";
+export { Store, type Connection, type Room, type RoomOptions } from "./core/store.js";
+export type { Channel } from "./core/channel.js";
+export type { RoomEvents, RoomSnapshot } from "./core/copy.js";
+export type { Ranking, RankingOptions } from "./core/rankings.js";
+export type * from "./core/wire.js";

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Activity } from "../src/core/activity.js";
+
+const MINUTE = 60_000;
+
+test("active, idle after a minute, away after ten, active again with input", () => {
+  const activity = new Activity(0);
+  assert.equal(activity.status(MINUTE - 1), "active");
+  assert.equal(activity.status(MINUTE), "idle");
+  assert.equal(activity.status(10 * MINUTE), "away");
+  activity.input(11 * MINUTE);
+  assert.equal(activity.status(11 * MINUTE), "active");
+});
+
+test("a hidden tab is idle, not away; coming back is input", () => {
+  const activity = new Activity(0);
+  activity.visible(false, 1);
+  assert.equal(activity.status(2), "idle");
+  assert.equal(activity.status(9 * MINUTE), "idle");
+  activity.visible(true, 9 * MINUTE);
+  assert.equal(activity.status(9.5 * MINUTE), "active");
+});
+
+test("it tells when to look again, and never when nothing will change by itself", () => {
+  const activity = new Activity(0);
+  assert.equal(activity.nextMs(20_000), 40_000);
+  assert.equal(activity.nextMs(2 * MINUTE), 8 * MINUTE);
+  assert.equal(activity.nextMs(10 * MINUTE), null);
+  assert.equal(new Activity(0, true).nextMs(0), 10 * MINUTE);
+});
