@@ -1,0 +1,60 @@
+/* Usage: load <host> <port> <server pid> [raw]. Commands on stdin, one per line, fields separated by tabs. */
+#define _GNU_SOURCE
+#include "load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { MAX_FIELDS = 8 };
+
+static int split(char *line, char **fields) {
+    int count = 0;
+    line[strcspn(line, "\n")] = 0;
+    for (char *field; count < MAX_FIELDS && (field = strsep(&line, "\t"));) fields[count++] = field;
+    return count;
+}
+
+static bool obey(char **f, int count) {
+    if (!strcmp(f[0], "connect") && count == 5) { /* count, window, limit_s, join */
+        snprintf(join_text, sizeof join_text, "%s", f[4]);
+        phase_connect(atoi(f[1]), atoi(f[2]), atof(f[3]));
+    } else if (!strcmp(f[0], "tell") && count == 4) { /* how many, limit_s, text */
+        phase_tell(atoi(f[1]), f[3], atof(f[2]));
+    } else if (!strcmp(f[0], "events") && count == 5) { /* count, limit_s, prefix of what is counted, trigger */
+        snprintf(counted_text, sizeof counted_text, "%s", f[3]);
+        phase_events(atoi(f[1]), f[4], atof(f[2]));
+    } else if (!strcmp(f[0], "idle") && count == 2) { /* seconds */
+        phase_idle(atof(f[1]));
+    } else if (!strcmp(f[0], "storm") && count == 8) { /* watchers, seconds, per_s, stay_s, sampled, enter, leave */
+        phase_storm(atoi(f[1]), atof(f[2]), atof(f[3]), atof(f[4]), atoi(f[5]), f[6], f[7]);
+    } else {
+        return false;
+    }
+    fflush(stdout);
+    return true;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4) {
+        fprintf(stderr, "usage: load <host> <port> <server pid> [raw]\n");
+        return 2;
+    }
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    network_open(argv[1], atoi(argv[2]));
+    server_pid = atoi(argv[3]);
+    raw = argc > 4 && !strcmp(argv[4], "raw");
+    char line[4 * MAX_TEXT];
+    while (fgets(line, sizeof line, stdin)) {
+        char *fields[MAX_FIELDS];
+        if (!obey(fields, split(line, fields))) {
+            fprintf(stderr, "unknown command or wrong number of fields: %s\n", line);
+            return 2;
+        }
+    }
+    return 0;
+}

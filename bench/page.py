@@ -1,0 +1,50 @@
+"""The page docs/reference/benchmarks.md: the table of one run, and everything needed to read and repeat it."""
+
+import datetime as dt
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from peers import BENCH
+
+PAGE = BENCH.parent / "docs" / "reference" / "benchmarks.md"
+TEMPLATE = BENCH / "page.md"
+
+
+def output(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def machine() -> str:
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{processor()}, {os.cpu_count()} cores, {memory_gb:.0f} GB; Linux {platform.release().split('-')[0]}"
+
+
+def versions() -> str:
+    python = [
+        f"{name} {version(name)}" for name in ("alsohere", "uvicorn", "uvloop", "picows", "msgspec", "python-socketio", "wsproto")
+    ]
+    socket_io = output("node", "-p", f"require('{BENCH}/node/node_modules/socket.io/package.json').version")
+    compiler = output("cc", "--version").splitlines()[0]
+    return ", ".join(
+        [f"Python {platform.python_version()}", *python, f"Node {output('node', '-v')}", f"socket.io {socket_io}", compiler]
+    )
+
+
+def write_page(table: str, others: str) -> None:
+    command = " ".join(["python bench/run.py", *sys.argv[1:]])
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    facts = {"table": table, "machine": machine(), "versions": versions(), "command": command, "date": today, "others": others}
+    text = TEMPLATE.read_text()
+    for name, value in facts.items():
+        text = text.replace("{" + name + "}", value)
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(text)

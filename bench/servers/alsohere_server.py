@@ -1,0 +1,21 @@
+"""alsohere, as an application uses it: the public Python API and the commands that every client has.
+
+Usage: alsohere_server.py <port> <event data as JSON>
+"""
+
+import json
+import sys
+
+from alsohere import AlsoHere
+
+port, tick = int(sys.argv[1]), json.loads(sys.argv[2])
+# The interval as for all servers here: no heartbeat falls into a measurement.
+here = AlsoHere(anonymous=True, ping_interval_s=120)
+
+
+@here.on("burst")
+async def burst(_conn, _number):
+    await here.push("tick", tick, rooms=["r"])
+
+
+here.run(host="127.0.0.1", port=port)
