@@ -233,3 +233,27 @@ test("updates go out at once, then at most every 100 ms, merged", async (context
   context.mock.timers.tick(200);
   assert.equal(channel.sent.length, 2);
 });
+
+test("one refused room of several does not take the others with it", async () => {
+  const channel = new ChannelStub();
+  const store = new Store(channel);
+  const open = store.watch("/open");
+  const secret = store.watch("/secret");
+  await channel.connect();
+  const no = { ok: false, error: { code: "forbidden", message: "not yours" } };
+  channel.sent.pop()?.reply?.(null, no);
+  const [first, second] = channel.sent.splice(0);
+  assert.deepEqual([first?.argument.rooms, second?.argument.rooms], [["/open"], ["/secret"]]);
+  first?.reply?.(null, { ok: true, rooms: [snapshot(1, [member("a")], { room: "/open" })] });
+  second?.reply?.(null, no);
+  assert.deepEqual([open.getSnapshot().status, secret.getSnapshot().status], ["live", "refused"]);
+});
+
+test("oneself is known also where the sample leaves one out", async () => {
+  const channel = new ChannelStub();
+  const room = new Store(channel).room("/p");
+  await channel.connect();
+  await channel.answer("room:enter", snapshot(1, [member("a")], { mode: "sample", count: 900 }));
+  const { self, others, members } = room.getSnapshot();
+  assert.deepEqual([self?.id, names(others), names(members)], ["me", "a", "a"]);
+});

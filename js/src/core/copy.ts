@@ -18,6 +18,7 @@ export interface RoomSnapshot {
   readonly count: number;
   readonly members: readonly Member[];
   readonly others: readonly Member[];
+  /** Oneself, in the sample or not; null where one has not entered and is not listed. */
   readonly self: Member | null;
   readonly error: Refusal | null;
 }
@@ -41,6 +42,7 @@ export class RoomCopy {
   #held: RoomChanged[] | null = null;
   #status: RoomSnapshot["status"] = "waiting";
   #error: Refusal | null = null;
+  #self: Member | null = null;
   #snapshot: RoomSnapshot | null = null;
 
   constructor(
@@ -57,10 +59,11 @@ export class RoomCopy {
     this.#held = [];
   }
 
-  answer(answer: Snapshot): boolean {
+  answer(answer: Snapshot, self: Member | null): boolean {
     const held = this.#held ?? [];
     this.#held = null;
     this.#error = null;
+    this.#self = self;
     this.#status = "live";
     if (!answer.recovered) this.#replace(answer);
     // Resuming that leads nowhere is not tried again: the next question is for everything. Until then the old list stands.
@@ -134,7 +137,7 @@ export class RoomCopy {
       count: this.#roster?.count ?? 0,
       members,
       others: Object.freeze(members.filter((member) => member.id !== id)),
-      self: members.find((member) => member.id === id) ?? null,
+      self: members.find((member) => member.id === id) ?? (this.#self?.id === id ? this.#self : null),
       error: this.#error,
     });
   }

@@ -8,7 +8,7 @@
 import { ask, type Channel, retryMs } from "./channel.js";
 import { RoomCopy } from "./copy.js";
 import { Patch } from "./patch.js";
-import { ONLINE, type Answer, type RoomChanged, type Snapshot, type State, type Watch } from "./wire.js";
+import { ONLINE, type Answer, type Member, type RoomChanged, type Snapshot, type State, type Watch } from "./wire.js";
 
 export interface Need {
   /** Be counted in the room. */
@@ -30,7 +30,11 @@ interface Place {
   again: boolean;
 }
 
-type Self = { readonly self?: unknown };
+interface Told {
+  /** The room's, after `room:enter`. */
+  readonly self?: Member;
+  readonly rooms?: readonly Snapshot[];
+}
 const AMOUNT: readonly Watch[] = ["none", "count", "sample", "full"];
 
 export class Rooms {
@@ -41,7 +45,7 @@ export class Rooms {
   constructor(
     private readonly channel: Channel,
     private readonly selfId: () => string | null,
-    private readonly onSelf: (self: unknown) => void,
+    private readonly onSelf: (id: string) => void,
   ) {
     channel.on("room:changed", (change: RoomChanged) => this.#change(change));
   }
@@ -145,49 +149,47 @@ export class Rooms {
   }
 
   #enter(place: Place, { watch }: Need): void {
-    const { copy, patch } = place;
-    const since = place.seen === watch ? copy.since : null;
-    const argument = { room: copy.name, watch, state: patch.take(), ...(since && { since }) };
-    this.#ask([place], "room:enter", argument, watch, (answer) => [answer as unknown as Snapshot]);
+    const since = place.seen === watch ? place.copy.since : null;
+    this.#ask([place], "room:enter", { room: place.copy.name, watch, state: place.patch.take(), ...(since && { since }) }, watch);
   }
 
+  /** Those that are new in one question; those that resume, each from its own place. */
   #watch(places: Place[], watch: Watch): void {
     const fresh = places.filter((place) => place.seen !== watch || !place.copy.since);
-    const rooms = fresh.map((place) => place.copy.name);
-    if (rooms.length) this.#ask(fresh, "room:watch", { rooms, watch }, watch, (answer) => answer.rooms);
+    if (fresh.length) this.#ask(fresh, "room:watch", { rooms: fresh.map(({ copy }) => copy.name), watch }, watch);
     for (const place of places) {
-      const argument = { rooms: [place.copy.name], watch, since: place.copy.since };
-      if (!fresh.includes(place)) this.#ask([place], "room:watch", argument, watch, (answer) => answer.rooms);
+      const { name, since } = place.copy;
+      if (!fresh.includes(place)) this.#ask([place], "room:watch", { rooms: [name], watch, since }, watch);
     }
   }
 
-  #ask(places: Place[], event: string, argument: unknown, watch: Watch, read: (answer: { rooms: Snapshot[] }) => Snapshot[]): void {
-    const asked = new Map(places.map((place) => [place.copy.name, ++place.asked]));
-    for (const place of places) {
+  #ask(places: Place[], event: string, argument: object, watch: Watch): void {
+    const asked = places.map((place) => {
       place.seen = watch;
       place.copy.expect();
-    }
-    ask<{ rooms: Snapshot[] } & Self>(this.channel, event, argument, (answer) => {
-      const current = places.filter((place) => place.asked === asked.get(place.copy.name));
-      if (answer?.ok) this.#answer(current, read(answer), answer.self);
-      else this.#refused(current, answer);
+      return ++place.asked;
+    });
+    ask<Told>(this.channel, event, argument, (answer) => {
+      const current = places.filter((place, index) => place.asked === asked[index]);
+      if (answer?.ok) this.#answer(current, answer);
+      else if (answer && current.length > 1) for (const place of current) this.#watch([place], watch); // which one was it?
+      else for (const place of current) this.#refused(place, answer);
     });
   }
 
-  #answer(places: Place[], snapshots: Snapshot[], self: unknown): void {
-    if (self) this.onSelf(self);
+  #answer(places: Place[], answer: Told): void {
+    const { self = null, rooms = [answer as Snapshot] } = answer;
+    if (self) this.onSelf(self.id);
     for (const place of places) {
-      const snapshot = snapshots.find(({ room }) => room === place.copy.name);
-      if (snapshot && !place.copy.answer(snapshot)) this.#again(place);
+      const snapshot = rooms.find(({ room }) => room === place.copy.name);
+      if (snapshot && !place.copy.answer(snapshot, place.sent?.enter ? self : null)) this.#again(place);
     }
   }
 
-  #refused(places: Place[], answer: (Answer<unknown> & { ok: false }) | null): void {
+  #refused(place: Place, answer: (Answer<unknown> & { ok: false }) | null): void {
     const ms = retryMs(answer);
-    for (const place of places) {
-      if (ms === null) place.copy.refuse((answer as { error: Parameters<RoomCopy["refuse"]>[0] }).error);
-      else this.#later(place, ms);
-    }
+    if (ms !== null) this.#later(place, ms);
+    else if (answer) place.copy.refuse(answer.error);
   }
 
   #later(place: Place, ms: number): void {

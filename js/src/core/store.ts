@@ -46,7 +46,7 @@ export class Store {
   #chosen: Status | null = null;
 
   constructor(private readonly channel: Channel) {
-    this.#rooms = new Rooms(channel, () => this.#connection.selfId, (self) => this.#setSelf(self));
+    this.#rooms = new Rooms(channel, () => this.#connection.selfId, (id) => this.#setSelf(id));
     this.#rankings = new Rankings(channel);
     channel.on("connect", () => this.#connected());
     channel.on("disconnect", () => this.#rooms.lost());
@@ -75,9 +75,9 @@ export class Store {
   /** Become somebody else on this connection: an anonymous reader logs in. */
   identify(token: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      ask<{ self: unknown }>(this.channel, "user:identify", { token }, (answer) => {
+      ask<{ self: { id: string } }>(this.channel, "user:identify", { token }, (answer) => {
         if (!answer?.ok) return reject(Object.assign(new Error(answer?.error.message ?? "no answer"), answer?.error));
-        this.#setSelf(answer.self);
+        this.#setSelf(answer.self.id);
         resolve();
       });
     });
@@ -129,8 +129,7 @@ export class Store {
     this.#rankings.restart();
   }
 
-  #setSelf(self: unknown): void {
-    const selfId = typeof self === "string" ? self : ((self as { id?: string } | null)?.id ?? null);
+  #setSelf(selfId: string): void {
     if (selfId === this.#connection.selfId) return;
     this.set({ selfId });
     this.#rooms.renamed();

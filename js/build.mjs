@@ -1,0 +1,51 @@
+/*
+ * node build.mjs [folder]: what the Python package carries, so that it needs no Node.
+ *
+ *   alsohere.js                 the store, the elements and socket.io-client in one module
+ *   socket.io.js                socket.io-client as its authors build it, for pages written for a Socket.IO server
+ *   THIRD_PARTY_LICENSES.txt    of the packages inside the two
+ *
+ * The same input gives the same bytes: versions are pinned, and no date or path goes in.
+ */
+import { build } from "esbuild";
+import { copyFile, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, "../src/alsohere/server/static");
+
+/** The packages that went in, by the paths of their files. */
+function packages(metafile) {
+  const names = Object.keys(metafile.inputs).map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+  return [...new Set(names.filter(Boolean))].sort();
+}
+
+async function licence(name) {
+  const folder = join(here, "node_modules", name);
+  const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+  const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+  if (!file) throw new Error(`${name} comes without the text of its licence`);
+  const text = (await readFile(join(folder, file), "utf8")).replaceAll("\r\n", "\n").trim();
+  return `${name} ${version} (${license})\n\n${text}\n`;
+}
+
+await mkdir(out, { recursive: true });
+const { metafile } = await build({
+  absWorkingDir: here,
+  entryPoints: ["src/bundle.ts"],
+  outfile: join(out, "alsohere.js"),
+  bundle: true,
+  minify: true,
+  metafile: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  charset: "utf8",
+  legalComments: "none",
+  banner: { js: "/* alsohere, MIT; with socket.io-client, see THIRD_PARTY_LICENSES.txt */" },
+});
+await copyFile(join(here, "node_modules/socket.io-client/dist/socket.io.min.js"), join(out, "socket.io.js"));
+const rule = `\n${"-".repeat(80)}\n\n`;
+const intro = "alsohere.js and socket.io.js contain these packages.\n";
+await writeFile(join(out, "THIRD_PARTY_LICENSES.txt"), [intro, ...(await Promise.all(packages(metafile).map(licence)))].join(rule));

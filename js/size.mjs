@@ -1,0 +1,24 @@
+/* What the store and the elements add to socket.io-client, compressed. Fails where it is too much. */
+import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const LIMITS = { "src/index.ts": 5 * 1024, "src/bundle.ts": 11 * 1024 };
+
+let tooBig = false;
+for (const [entry, limit] of Object.entries(LIMITS)) {
+  const { outputFiles } = await build({
+    absWorkingDir: fileURLToPath(new URL(".", import.meta.url)),
+    entryPoints: [entry],
+    external: ["socket.io-client"],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+  });
+  const size = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  tooBig ||= size > limit;
+  console.log(`${entry}: ${size} bytes gzip of ${limit}${size > limit ? "  TOO BIG" : ""}`);
+}
+process.exitCode = tooBig ? 1 : 0;

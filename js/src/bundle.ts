@@ -1,0 +1,8 @@
+/* What the server gives as alsohere.js: everything in one file, at home where it was loaded from. */
+import { serverUrl } from "./core/connect.js";
+import { setHome } from "./elements/index.js";
+
+setHome(serverUrl(new URL(".", import.meta.url).href));
+
+export * from "./index.js";
+export { AlsoHere, AlsoOnline, texts } from "./elements/index.js";

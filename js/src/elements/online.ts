@@ -1,0 +1,56 @@
+/*
+ * <also-online src="/here"></also-online>: how many people are connected; a click lists them.
+ *
+ * Closed, it asks for the count only; the list is watched while it is open.
+ */
+import type { Here } from "../core/connect.js";
+import type { Room } from "../core/store.js";
+import { PresenceElement } from "./element.js";
+import { make } from "./float.js";
+import { Panel } from "./panel.js";
+import { texts } from "./texts.js";
+
+export class AlsoOnline extends PresenceElement {
+  static observedAttributes = ["src"];
+  #button = make("button", "button");
+  #label = make("span", "label");
+  #panel = new Panel(this.#button, texts.onlineTitle, (open) => this.#toggled(open));
+  #here: Here | undefined;
+  #list: Room | undefined;
+
+  constructor() {
+    super();
+    this.#button.type = "button";
+    const dot = make("span", "dot");
+    dot.setAttribute("aria-hidden", "true");
+    this.#button.append(dot, this.#label);
+    this.root.append(this.#button, this.#panel.root);
+  }
+
+  protected hold(here: Here): Room {
+    this.#here = here;
+    return here.online({ watch: "count" });
+  }
+
+  protected override release(): void {
+    this.#list?.leave();
+    this.#list = undefined;
+    super.release();
+  }
+
+  protected render(): void {
+    const snapshot = this.held?.getSnapshot();
+    if (!snapshot) return;
+    const known = snapshot.mode !== null;
+    this.#label.textContent = known ? texts.online(snapshot.count) : "…";
+    this.#button.toggleAttribute("data-stale", snapshot.status !== "live");
+    this.#button.title = snapshot.status === "stale" ? texts.reconnecting : "";
+    if (this.#list) this.#panel.show(snapshot);
+  }
+
+  #toggled(open: boolean): void {
+    this.#list?.leave();
+    this.#list = open ? this.#here?.online() : undefined;
+    this.render();
+  }
+}

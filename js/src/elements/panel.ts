@@ -1,0 +1,84 @@
+/*
+ * A list of people behind a button. The browser's popover does the closing (Escape, a click elsewhere) and gives focus back;
+ * here is what it does not do: its place, aria-expanded, focus on opening, and closing when focus moves on.
+ */
+import type { RoomSnapshot } from "../core/copy.js";
+import type { Member } from "../core/wire.js";
+import { paint } from "./faces.js";
+import { arrange, make, placeBeside } from "./float.js";
+import { describe, order } from "./people.js";
+import { texts } from "./texts.js";
+
+export class Panel {
+  readonly root = make("div", "panel");
+  #title = make("div", "title");
+  #list = make("ul", "people");
+  #rest = make("p", "rest");
+  #items = new Map<string, HTMLLIElement>();
+
+  constructor(
+    private readonly button: HTMLButtonElement,
+    title: string,
+    onToggle: (open: boolean) => void,
+  ) {
+    const { root } = this;
+    root.popover = "auto";
+    root.tabIndex = -1;
+    root.setAttribute("role", "dialog");
+    root.setAttribute("aria-label", title);
+    this.#title.textContent = title;
+    this.#list.setAttribute("role", "list");
+    root.append(this.#title, this.#list, this.#rest);
+    button.popoverTargetElement = root;
+    button.setAttribute("aria-haspopup", "dialog");
+    button.setAttribute("aria-expanded", "false");
+    button.addEventListener("click", () => button.focus()); // Safari does not, and then focus could not come back
+    root.addEventListener("toggle", (event) => this.#toggled((event as ToggleEvent).newState === "open", onToggle));
+    root.addEventListener("focusout", ({ relatedTarget }) => {
+      if (relatedTarget && !root.contains(relatedTarget as Node) && relatedTarget !== button) root.hidePopover();
+    });
+  }
+
+  get open(): boolean {
+    return this.root.matches(":popover-open");
+  }
+
+  show(snapshot: RoomSnapshot): void {
+    if (!this.open) return;
+    const members = order(snapshot);
+    const ids = new Set(members.map(({ id }) => id));
+    for (const id of this.#items.keys()) if (!ids.has(id)) this.#items.delete(id);
+    arrange(this.#list, members.map((member) => this.#item(member, member.id === snapshot.self?.id)));
+    const rest = snapshot.count - members.length;
+    this.#rest.textContent = rest > 0 ? texts.rest(rest) : "";
+    this.place();
+  }
+
+  place = (): void => {
+    if (this.open) placeBeside(this.root, this.button, false);
+  };
+
+  #toggled(open: boolean, onToggle: (open: boolean) => void): void {
+    this.button.setAttribute("aria-expanded", String(open));
+    onToggle(open);
+    if (open) this.root.focus();
+    const change = open ? addEventListener : removeEventListener;
+    for (const name of ["scroll", "resize"]) change(name, this.place, { capture: true });
+  }
+
+  #item(member: Member, self: boolean): HTMLLIElement {
+    let item = this.#items.get(member.id);
+    if (!item) {
+      item = document.createElement("li");
+      const face = make("span", "face small");
+      face.setAttribute("aria-hidden", "true"); // the name stands beside it
+      item.append(face, make("bdi", "name"));
+      this.#items.set(member.id, item);
+    }
+    const [face, name] = item.children as unknown as [HTMLElement, HTMLElement];
+    paint(face, member, self);
+    const text = describe(member, self);
+    if (name.textContent !== text) name.textContent = text;
+    return item;
+  }
+}
