@@ -64,3 +64,8 @@ test("a description has the name, who it is, and what they are at", () => {
   assert.equal(describe(member("a", { name: "Amber Fox" }), false), "Amber Fox");
   assert.equal(describe(member("a", { name: "Amber Fox", status: "idle" }), true), "Amber Fox (you), idle");
 });
+
+test("a name that is written from right to left does not turn the words around it", () => {
+  assert.equal(describe(member("a", { name: "דנה" }), true), "\u2068דנה\u2069 (you)");
+  assert.equal(describe(member("a", { name: "evil\u202e" }), true), "\u2068evil\u2069 (you)");
+});

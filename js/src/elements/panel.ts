@@ -1,6 +1,6 @@
 /*
- * A list of people behind a button. The browser's popover does the closing (Escape, a click elsewhere) and gives focus back;
- * here is what it does not do: its place, aria-expanded, focus on opening, and closing when focus moves on.
+ * A list of people behind a button. The browser's popover does the layering and the closing (Escape, a click elsewhere); here is what it does
+ * not do in a shadow root: its place, aria-expanded, focus in on opening and back on Escape, and closing when focus moves on.
  */
 import type { RoomSnapshot } from "../core/copy.js";
 import type { Member } from "../core/wire.js";
@@ -32,8 +32,8 @@ export class Panel {
     button.popoverTargetElement = root;
     button.setAttribute("aria-haspopup", "dialog");
     button.setAttribute("aria-expanded", "false");
-    button.addEventListener("click", () => button.focus()); // Safari does not, and then focus could not come back
     root.addEventListener("toggle", (event) => this.#toggled((event as ToggleEvent).newState === "open", onToggle));
+    root.addEventListener("keydown", ({ key }) => key === "Escape" && button.focus());
     root.addEventListener("focusout", ({ relatedTarget }) => {
       if (relatedTarget && !root.contains(relatedTarget as Node) && relatedTarget !== button) root.hidePopover();
     });
@@ -62,6 +62,7 @@ export class Panel {
     this.button.setAttribute("aria-expanded", String(open));
     onToggle(open);
     if (open) this.root.focus();
+    else this.#list.replaceChildren();
     const change = open ? addEventListener : removeEventListener;
     for (const name of ["scroll", "resize"]) change(name, this.place, { capture: true });
   }
@@ -72,7 +73,7 @@ export class Panel {
       item = document.createElement("li");
       const face = make("span", "face small");
       face.setAttribute("aria-hidden", "true"); // the name stands beside it
-      item.append(face, make("bdi", "name"));
+      item.append(face, make("span", "name"));
       this.#items.set(member.id, item);
     }
     const [face, name] = item.children as unknown as [HTMLElement, HTMLElement];

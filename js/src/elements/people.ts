@@ -44,9 +44,12 @@ export function row(snapshot: RoomSnapshot, max: number): Row {
   return { faces, rest: Math.max(0, snapshot.count - faces.length) };
 }
 
-/** "Amber Fox (you), idle" */
+const BIDI = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** "Amber Fox (you), idle". A name that is written from right to left, or pretends to be, does not turn the words around it. */
 export function describe(member: Member, self: boolean): string {
-  const name = member.name || member.id;
+  const plain = member.name || member.id;
+  const name = BIDI.test(plain) ? `\u2068${plain.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069` : plain;
   const status = member.status === "idle" ? texts.idle : member.status === "away" ? texts.away : "";
   return (self ? texts.you(name) : name) + (status && `, ${status}`);
 }

@@ -72,7 +72,7 @@ ul { list-style: none; margin: 0; padding: 0 }
 }
 .tip {
   padding: .35rem .6rem; border-radius: .4rem; pointer-events: none;
-  max-inline-size: min(18rem, 90vw); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; unicode-bidi: isolate;
+  max-inline-size: min(18rem, 90vw); overflow-wrap: anywhere;
 }
 .panel {
   inline-size: min(17rem, calc(100vw - 1rem)); max-block-size: min(24rem, 70vh); overflow: auto; overscroll-behavior: contain;
@@ -82,7 +82,7 @@ ul { list-style: none; margin: 0; padding: 0 }
 .panel:focus-visible { outline: 2px solid var(--_accent) }
 .title { margin-block-end: .6rem; font-size: .8125rem; opacity: .75 }
 .people li { display: flex; align-items: center; gap: .65rem; padding-block: .25rem }
-.name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 500 }
+.name { overflow-wrap: anywhere; font-weight: 500 }
 .rest { margin: .5rem 0 0; font-weight: 500; opacity: .75 }
 .rest:empty { display: none }
 .said { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
