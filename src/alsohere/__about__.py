@@ -1,0 +1,5 @@
+"""What this is and which version."""
+
+from importlib.metadata import version
+
+VERSION = version("alsohere")

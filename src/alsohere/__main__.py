@@ -1,0 +1,5 @@
+"""`python -m alsohere`."""
+
+from alsohere.cli import main
+
+main()

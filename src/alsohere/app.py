@@ -1,0 +1,358 @@
+"""alsohere in one object: the composition root, and what an application imports.
+
+This is the only file that knows every part. It decides nothing about presence or protocol; it chooses the parts and gives the
+application its decorators and methods.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from starlette.routing import Match, Router
+
+from alsohere.backends.memory import MemoryRooms
+from alsohere.config import Config
+from alsohere.domain.feed import FeedRules
+from alsohere.errors import BadRequest
+from alsohere.node.clock import Pulse, SystemClock
+from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event
+from alsohere.node.node import Node, NodeRules
+from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_websocket, serve_engine, serve_websocket
+from alsohere.server.auth import IdentityRule, Tokens, check_user
+from alsohere.server.engine import Engine
+from alsohere.server.origin import OriginRule
+from alsohere.server.proxies import ProxyRule
+from alsohere.server.site import Site, demo_route, problem
+from alsohere.session.session import SessionRules
+from alsohere.types import ONLINE, Room, User
+from alsohere.wire.events import Member, RoomCount
+
+F = TypeVar("F", bound=Callable[..., Any])
+MAX_BATCH = 1000
+HANDSHAKE_SHUTDOWN_S = 0.2
+log = logging.getLogger("alsohere")
+
+
+class Namespace:
+    """The handlers of one Socket.IO namespace; get one from `AlsoHere.namespace`."""
+
+    def __init__(self, hooks: NamespaceHooks) -> None:
+        self._hooks = hooks
+
+    def on(self, event: str) -> Callable[[F], F]:
+        """Handle an event of your own: `async def handler(conn, *args)`.
+
+        What the handler returns is the acknowledgement: nothing, one value, or a tuple of several. Raise a `Refusal` to
+        answer `{"ok": false, "error": …}`. Events of one connection are handled one after the other.
+
+        Args:
+            event: its name, exactly.
+
+        Raises:
+            ValueError: the name is reserved by Socket.IO.
+        """
+        check_event(event)
+
+        def register(function: F) -> F:
+            self._hooks.events[event] = Handler(function)
+            return function
+
+        return register
+
+    def on_connect(self, function: F) -> F:
+        """Call `function(conn)` when a connection is in; its first events wait until that is done."""
+        self._hooks.connected.append(Handler(function))
+        return function
+
+    def on_disconnect(self, function: F) -> F:
+        """Call `function(conn, reason)` when a connection has ended, for whatever reason."""
+        self._hooks.disconnected.append(Handler(function))
+        return function
+
+
+class AlsoHere(Namespace):
+    """Presence for an application: an ASGI app to mount, to wrap another with, or to run.
+
+    Args:
+        config: the settings; by default they are read from the environment (see docs/reference/settings.md).
+        app: an ASGI application that gets everything that is not ours.
+        path: where ours begins, if it wraps `app` ("/here" makes "/here/socket.io/").
+        settings: single settings, over those of the environment.
+
+    Raises:
+        ConfigError: a setting is wrong; the message names it and the fix.
+    """
+
+    def __init__(self, config: Config | None = None, *, app: App | None = None, path: str = "", **settings: Any) -> None:
+        self.config = config if config is not None else Config.load(**settings)
+        self._hooks_of_app = Hooks()
+        super().__init__(self._hooks_of_app.namespace("/"))
+        self._app = app
+        self.path = path.rstrip("/")
+        self.tokens = Tokens(self.config)
+        self.identities = IdentityRule(self.config, self.tokens, self._hooks_of_app)
+        clock = SystemClock()
+        self._pulse = Pulse(clock)
+        self.node = Node(
+            rooms=MemoryRooms(epoch=secrets.token_hex(4)),
+            rules=_node_rules(self.config),
+            session_rules=_session_rules(self.config),
+            feed_rules=_feed_rules(self.config),
+            hooks=self._hooks_of_app,
+            authenticator=self.identities,
+            token_verifier=self.tokens.verify,
+            clock=clock,
+            alarm=self._pulse.wake,
+        )
+        self._pulse.advance = self.node.advance
+        self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
+        self._router = Router(Site(self.node, self.config).routes, redirect_slashes=False)
+
+    def engine(self, session_rules: SessionRules) -> Engine:
+        """An Engine.IO endpoint of this application's node."""
+        return Engine(self.node, OriginRule(self.config), ProxyRule(self.config.trusted_proxies), session_rules)
+
+    def add_demo(self) -> None:
+        """Serve the sample site at `/` too."""
+        self._router.routes.append(demo_route())
+
+    # -- Decorators --------------------------------------------------------------------------------------------------
+
+    def authenticate(self, function: F) -> F:
+        """Decide who connects: `async def who(conn) -> User | None`.
+
+        `conn` has `token`, `cookies`, `headers`, `query`, `auth` (the CONNECT payload) and `client`. None refuses; a
+        `Refusal` refuses with its sentence. Without this hook, a token is verified, or a visitor let in if the settings do.
+        """
+        self._hooks_of_app.authenticate = function
+        return function
+
+    def authorize(self, function: F) -> F:
+        """Decide what users may do: `async def may(user, action, room) -> bool`.
+
+        `action` is "enter", "watch" or "ranking" (its `room` is the prefix). Asked after a token's own `rooms`. What is
+        refused is answered `forbidden`, whether or not the room exists.
+        """
+        self._hooks_of_app.authorize = function
+        return function
+
+    def on_enter(self, function: F) -> F:
+        """Call `function(room, member)` when a user enters a room: once, however many tabs they have."""
+        self._hooks_of_app.enter.append(Handler(function))
+        return function
+
+    def on_update(self, function: F) -> F:
+        """Call `function(room, member)` when a member's state, status or number of connections changes."""
+        self._hooks_of_app.update.append(Handler(function))
+        return function
+
+    def on_leave(self, function: F) -> F:
+        """Call `function(room, member, reason)` when a user has left a room with their last tab, after the grace."""
+        self._hooks_of_app.leave.append(Handler(function))
+        return function
+
+    def namespace(self, name: str) -> Namespace:
+        """A Socket.IO namespace, which clients may connect to from now on.
+
+        Args:
+            name: begins with "/".
+        """
+        if not name.startswith("/"):
+            raise ValueError("a namespace begins with /")
+        return Namespace(self._hooks_of_app.namespace(name))
+
+    # -- Asking and sending ------------------------------------------------------------------------------------------
+
+    async def push(
+        self,
+        name: str,
+        *args: Any,
+        to: Iterable[str | int] | None = None,
+        rooms: Iterable[str] | None = None,
+        everyone: bool = False,
+    ) -> dict[str, dict[str, int]]:
+        """Send a passing event to whoever is there now.
+
+        Args:
+            name: of the event.
+            args: JSON values or bytes.
+            to: user ids, at most 1,000; each gets it on all connections.
+            rooms: rooms, at most 1,000; each connection in them gets it.
+            everyone: every connection.
+
+        Returns:
+            Per recipient how many connections it was sent to: `{"42": {"connections": 2}}`; 0 means absent. Everyone is "*".
+
+        Raises:
+            BadRequest: nobody is named, or too many.
+        """
+        check_event(name)
+        users, places = [str(user) for user in to or ()], list(rooms or ())
+        if not (users or places or everyone):
+            raise BadRequest("Name recipients: to=[...], rooms=[...] or everyone=True.")
+        if len(users) > MAX_BATCH or len(places) > MAX_BATCH:
+            raise BadRequest(f"At most {MAX_BATCH} recipients at once.")
+        results = {user: {"connections": self.node.push_to_user(user, name, args)} for user in users}
+        results |= {place: {"connections": self.node.push_to_room(place, name, args)} for place in places}
+        if everyone:
+            results["*"] = {"connections": self.node.push_to_all(name, args)}
+        return results
+
+    async def online(self) -> list[Member]:
+        """Who is online; invisible users are left out."""
+        return self.node.members(ONLINE)
+
+    async def room(self, room: str) -> list[Member]:
+        """Who is in a room; invisible users are left out."""
+        return self.node.members(room)
+
+    async def count(self, room: str = ONLINE) -> int:
+        """How many distinct users are in a room, invisible ones included."""
+        return self.node.count(Room(room))
+
+    async def rooms(self, prefix: str = "", limit: int = 100) -> list[RoomCount]:
+        """The rooms with the most people, most first.
+
+        Args:
+            prefix: only rooms that begin with it.
+            limit: how many.
+        """
+        return self.node.ranking(prefix, limit)
+
+    async def kick(self, user_id: str) -> int:
+        """End every connection of a user; their clients stay away. Returns how many there were."""
+        return self.node.kick(user_id)
+
+    def token(self, user_id: str | int, *, name: str = "", info: dict[str, Any] | None = None, ttl_s: float = 3600, rooms: Iterable[str] | None = None) -> str:
+        """A token that lets a client connect as a user.
+
+        Args:
+            user_id: becomes a string.
+            name: what others see.
+            info: a small object for others to see.
+            ttl_s: seconds until it expires.
+            rooms: the only rooms that the user may enter or watch; an entry that ends in `*` is a prefix.
+
+        Raises:
+            ConfigError: no secret is set.
+            Unauthenticated: the id is not one.
+        """
+        user = User(str(user_id), name, info, rooms=None if rooms is None else tuple(rooms))
+        return self.tokens.make(check_user(user), ttl_s)
+
+    # -- Running -----------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def lifespan(self, _: Any = None) -> AsyncIterator[None]:
+        """For a host's `lifespan=`: at its shutdown every client is told to come back."""
+        try:
+            yield
+        finally:
+            await self.node.drain(HANDSHAKE_SHUTDOWN_S, waves=1)
+            self._pulse.stop()
+
+    def run(self, host: str | None = None, port: int | None = None) -> None:
+        """Serve until a signal ends it: what `alsohere serve` does, with this object's handlers.
+
+        Args:
+            host, port: over those of the settings.
+        """
+        from alsohere.server.serve import serve  # uvicorn is only needed here
+
+        serve(self, self.node, self.find_engine, self.config, host or self.config.host, self.config.port if port is None else port)
+
+    def find_engine(self, path: str) -> Engine | None:
+        """The Engine.IO endpoint of a whole path, if it is one of ours."""
+        if not path.startswith(self.path):
+            return None
+        inner = path[len(self.path) :]
+        return self.engines.get(inner) or self.engines.get(inner + "/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._serve_lifespan(scope, receive, send)
+            return
+        path = inner_path(scope)
+        engine = self._engine_of(scope, path)
+        if engine is not None:
+            await (serve_websocket if scope["type"] == "websocket" else serve_engine)(engine, scope, receive, send)
+        elif self._is_ours(scope, path):
+            await self._router(self._below(scope, path), receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+        else:
+            await self._not_found(scope, receive, send, path)
+
+    def _engine_of(self, scope: Scope, path: str) -> Engine | None:
+        engine = self.find_engine(path)
+        if engine is None and path in (self.path, self.path + "/") and b"EIO=" in scope.get("query_string", b""):
+            return self.engines["/socket.io/"]  # mounted at the very path that the client was given
+        return engine
+
+    def _below(self, scope: Scope, path: str) -> Scope:
+        return {**scope, "path": path[len(self.path) :] or "/", "root_path": ""}
+
+    def _is_ours(self, scope: Scope, path: str) -> bool:
+        if scope["type"] != "http" or not (path + "/").startswith(self.path + "/"):
+            return False
+        below = self._below(scope, path)
+        return any(route.matches(below)[0] is not Match.NONE for route in self._router.routes)
+
+    async def _not_found(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        hint = f"There is nothing at {path[:200]!r}."
+        if "socket.io" in path or b"EIO=" in scope.get("query_string", b""):
+            hint += f" Socket.IO is at {scope.get('root_path', '')}{self.path}/socket.io/ - give clients that as `path`."
+        if scope["type"] == "websocket":
+            await refuse_websocket(scope, receive, send, 404, hint.encode())
+        else:
+            await problem(404, "Not found", hint)(scope, receive, send)
+
+    async def _serve_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is not None:
+            async with self.lifespan():
+                await self._app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        async with self.lifespan():
+            pass
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _session_rules(config: Config) -> SessionRules:
+    return SessionRules(config.ping_interval_s, config.ping_timeout_s, config.connect_timeout_s, config.max_payload_bytes)
+
+
+def _feed_rules(config: Config) -> FeedRules:
+    return FeedRules(
+        tick_s=config.tick_s,
+        full_limit=config.room_full_limit,
+        full_again=config.room_full_again,
+        sample_size=config.sample_size,
+    )
+
+
+def _node_rules(config: Config) -> NodeRules:
+    return NodeRules(
+        leave_grace_s=config.leave_grace_s,
+        connections=config.connections,
+        connections_per_user=config.connections_per_user,
+        pending_per_client=config.pending_per_client,
+        rooms_per_connection=config.rooms_per_connection,
+        watches_per_connection=config.watches_per_connection,
+        packets_per_s=config.packets_per_s,
+        packet_burst=config.packet_burst,
+        outbox_bytes=config.outbox_bytes,
+        outbox_age_s=config.outbox_age_s,
+        # Heartbeats may be late by a twentieth of the shortest of their intervals.
+        wheel_resolution_s=min(0.1, config.ping_interval_s / 20, config.ping_timeout_s / 20),
+    )
+
+
+

@@ -1,0 +1,216 @@
+"""The command line. Every error that a newcomer can meet says the fix in one sentence."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import webbrowser
+from collections.abc import Callable
+from threading import Timer
+from typing import Any
+
+import click
+import structlog
+
+from alsohere.__about__ import VERSION
+from alsohere.app import AlsoHere
+from alsohere.config import Config, unknown_variables
+from alsohere.conformance import conformance_app
+from alsohere.errors import AlsoHereError
+from alsohere.server.protocol import file_limit
+
+CONFORMANCE_PORT = 3000
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="alsohere")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Who is here, who is also on this page: presence for any Socket.IO client."""
+    if context.invoked_subcommand is None:
+        context.invoke(demo)
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option("--port", type=click.IntRange(0, 65535), help="The port; ALSOHERE_PORT or 8765.")(function)
+    return click.option("--host", help="The address to listen on; ALSOHERE_HOST or 127.0.0.1.")(function)
+
+
+def _settings(host: str | None, port: int | None, **more: Any) -> dict[str, Any]:
+    given = {"host": host, "port": port, **more}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _load(**settings: Any) -> AlsoHere:
+    """The server, or exit status 2 and a sentence."""
+    try:
+        here = AlsoHere(Config.load(**settings))
+    except AlsoHereError as error:
+        raise click.UsageError(str(error)) from None
+    _log_to_stderr(here.config)
+    for warning in unknown_variables(os.environ):
+        click.echo(f"warning: {warning}", err=True)
+    return here
+
+
+def _run(here: AlsoHere) -> None:
+    try:
+        here.run()
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _log_to_stderr(config: Config) -> None:
+    renderer = structlog.processors.JSONRenderer() if config.log_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    before = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
+    if config.log_json:
+        before.append(structlog.processors.format_exc_info)
+    handler = logging.StreamHandler()
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=before))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+@main.command()
+@_options
+@click.option("--open/--no-open", "opens", default=True, help="Open a browser.")
+def demo(host: str | None = None, port: int | None = None, opens: bool = True) -> None:
+    """Start with sample pages and nothing to configure."""
+    here = _load(**_settings(host, port, dev=True))
+    here.add_demo()
+    address = f"http://{here.config.host}:{here.config.port}"
+    click.echo(
+        f"\n  alsohere {VERSION} · demo · everything in memory\n"
+        f"  Open two tabs:  {address}/\n\n"
+        "  Paste in any page:\n"
+        f'    <script type="module" src="{address}/alsohere.js"></script>\n'
+        "    <also-here></also-here>\n"
+    )
+    if opens and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        Timer(1.0, webbrowser.open, [f"{address}/"]).start()
+    _run(here)
+
+
+@main.command()
+@_options
+@click.option("--dev", is_flag=True, default=None, help="Anonymous visitors, and pages of any port of this machine.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes; more than one need REDIS_URL.")
+def serve(host: str | None, port: int | None, dev: bool | None, workers: int | None) -> None:
+    """Serve; settings come from ALSOHERE_* variables."""
+    here = _load(**_settings(host, port, dev=dev or None, workers=workers))
+    if here.config.workers > 1:
+        raise click.UsageError("workers: this version runs one process; start it with --workers 1")
+    for problem in problems(here.config):
+        click.echo(f"warning: {problem}", err=True)
+    click.echo(f"alsohere {VERSION} · http://{here.config.host}:{here.config.port}/socket.io/", err=True)
+    _run(here)
+
+
+@main.command("conformance-server")
+@click.option("--port", default=CONFORMANCE_PORT, show_default=True, help="The port that the official suites use.")
+def conformance_server(port: int) -> None:
+    """Serve the echo application of the official protocol suites."""
+    try:
+        conformance_app().run(port=port)
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+def check() -> None:
+    """Read the configuration; say what is wrong (exit status 1) and what is risky."""
+    unknown = unknown_variables(os.environ)
+    try:
+        config = Config.load()
+        AlsoHere(config)
+    except AlsoHereError as error:
+        click.echo(f"wrong: {error}")
+        raise SystemExit(1) from None
+    for warning in [*unknown, *problems(config)]:
+        click.echo(f"risky: {warning}")
+    click.echo("The configuration can be used.")
+
+
+def problems(config: Config) -> list[str]:
+    """What is allowed and probably not meant, a sentence each."""
+    local = config.host in ("127.0.0.1", "::1", "localhost")
+    checks = [
+        (config.dev and not local, "dev is on and the server listens beyond this machine: anybody can connect as a visitor"),
+        ("*" in config.origins, "origins has *: any site's pages can use your visitors' cookies here"),
+        ("*" in config.trusted_proxies, "trusted_proxies has *: any client can claim any address"),
+        (
+            not (config.lets_anonymous_in or config.secret or config.public_key),
+            "nobody can connect: set ALSOHERE_SECRET (tokens), ALSOHERE_ANONYMOUS=1 (visitors), or use --dev",
+        ),
+        (
+            config.lets_anonymous_in and config.secret is None and not config.dev,
+            "without ALSOHERE_SECRET, anonymous visitors get a new id whenever the server starts",
+        ),
+        (config.metrics and not local, "metrics are served to anybody who reaches the port; set ALSOHERE_METRICS=0 or block the path"),
+        (
+            config.connections > file_limit(),
+            f"connections is {config.connections}, and this process may only open files for {file_limit()}; raise `ulimit -n`",
+        ),
+    ]
+    return [sentence for found, sentence in checks if found]
+
+
+@main.command()
+@click.argument("user")
+@click.option("--name", default="", help="What others see.")
+@click.option("--ttl", "ttl_s", default=3600.0, show_default=True, help="Seconds until it expires.")
+@click.option("--room", "rooms", multiple=True, help="Grant only this room (again for more; a trailing * is a prefix).")
+def token(user: str, name: str, ttl_s: float, rooms: tuple[str, ...]) -> None:
+    """Print a token for USER, signed with ALSOHERE_SECRET."""
+    try:
+        click.echo(AlsoHere(Config.load()).token(user, name=name, ttl_s=ttl_s, rooms=rooms or None))
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+def secret() -> None:
+    """Print a new secret for ALSOHERE_SECRET."""
+    click.echo(secrets.token_urlsafe(36))
+
+
+@main.command()
+@click.option("--url", envvar="ALSOHERE_URL", default="http://127.0.0.1:8765", show_default=True, help="The server to ask.")
+@click.option("--room", help="Ask about a room instead.")
+def online(url: str, room: str | None) -> None:
+    """Print who is online on a running server; needs ALSOHERE_API_KEY."""
+    try:
+        key = Config.load().api_key
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+    path = "/api/v1/online" if room is None else "/api/v1/rooms/" + urllib.parse.quote(room, safe="")
+    request = urllib.request.Request(url.rstrip("/") + path)  # noqa: S310 - the user's own URL
+    if key is not None:
+        request.add_header("Authorization", f"Bearer {key.get_secret_value()}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise click.ClickException(_detail(error)) from None
+    except (urllib.error.URLError, ValueError) as error:
+        raise click.ClickException(f"no alsohere answers at {url} ({error}); start one with: alsohere serve") from None
+    click.echo(f"{answer['count']} online" if room is None else f"{answer['count']} in {room}")
+    for member in answer["members"]:
+        click.echo(f"  {member['name']}  ({member['id']}, {member['status']})")
+
+
+def _detail(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered {error.code}"
+
+
+if __name__ == "__main__":
+    main()

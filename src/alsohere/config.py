@@ -1,0 +1,147 @@
+"""Every setting, in one place: its unit, range, default and name in the environment.
+
+Sources, strongest first: arguments, environment variables, `.env`, defaults. A name is `ALSOHERE_` + the field in upper case;
+PORT, REDIS_URL, DATABASE_URL and WEB_CONCURRENCY are understood without the prefix too, as hosting platforms set them.
+Lists are separated by commas or spaces.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from alsohere.errors import ConfigError
+
+PREFIX = "ALSOHERE_"
+MIN_SECRET_BYTES = 32
+
+
+def _split(value: Any) -> Any:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Config(BaseSettings):
+    """The settings of one server.
+
+    Raises:
+        ConfigError: (from `load`) a value is out of range, or two do not fit together; the message names the setting.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    # -- Who may connect ---------------------------------------------------------------------------------------------
+    secret: SecretStr | None = Field(None, description="signs tokens (HS256) and anonymous ids; at least 32 bytes")
+    public_key: str | None = Field(None, description="PEM of the key that tokens are signed with elsewhere (RS256 or EdDSA)")
+    token_audience: str | None = Field(None, description="the `aud` that a token must have, if set")
+    token_issuer: str | None = Field(None, description="the `iss` that a token must have, if set")
+    anonymous: bool = Field(False, description="let visitors in without a token")
+    origins: Words = Field((), description="origins of pages that may connect, beside the server's own; exact, or *")
+    dev: bool = Field(False, description="for development: anonymous visitors and pages of any port of this machine")
+    api_key: SecretStr | None = Field(None, description="what back ends present as Bearer token or X-API-Key")
+    trusted_proxies: Words = Field((), description="addresses of proxies whose X-Forwarded-* headers are believed; or *")
+
+    # -- Where -------------------------------------------------------------------------------------------------------
+    host: str = Field("127.0.0.1", description="the address to listen on")
+    port: int = Field(8765, ge=0, le=65535, validation_alias=AliasChoices("ALSOHERE_PORT", "PORT"), description="the port")
+    workers: int = Field(
+        1, ge=1, le=64, validation_alias=AliasChoices("ALSOHERE_WORKERS", "WEB_CONCURRENCY"), description="processes to run"
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("ALSOHERE_REDIS_URL", "REDIS_URL"), description="Valkey or Redis, for more than one process"
+    )
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("ALSOHERE_DATABASE_URL", "DATABASE_URL"), description="PostgreSQL or SQLite, for what must last"
+    )
+    metrics: bool = Field(True, description="serve /metrics")
+    log_json: bool = Field(False, description="one JSON object per line, instead of text for people")
+
+    # -- Protocol ----------------------------------------------------------------------------------------------------
+    ping_interval_s: float = Field(15.0, ge=0.1, le=300, description="seconds between heartbeats")
+    ping_timeout_s: float = Field(8.0, ge=0.1, le=300, description="seconds a client has to answer one")
+    connect_timeout_s: float = Field(10.0, ge=0.1, le=300, description="seconds a client has to join a namespace")
+    max_payload_bytes: int = Field(1_000_000, ge=1024, le=100_000_000, description="the largest message of a client, in bytes")
+
+    # -- Presence ----------------------------------------------------------------------------------------------------
+    leave_grace_s: float = Field(2.0, ge=0, le=300, description="seconds that a lost connection is not yet a leave")
+    tick_s: float = Field(0.1, ge=0.01, le=10, description="seconds in which changes of a room are collected")
+    room_full_limit: int = Field(200, ge=1, le=10_000, description="members above which watchers are shown a sample")
+    room_full_again: int = Field(150, ge=0, le=10_000, description="members at which they are shown everybody again")
+    sample_size: int = Field(50, ge=1, le=1000, description="members in a sample")
+
+    # -- Limits ------------------------------------------------------------------------------------------------------
+    connections: int = Field(18_000, ge=1, description="sessions of one process; also kept below 90 % of its open files")
+    connections_per_user: int = Field(100, ge=1, description="connections of one user")
+    pending_per_client: int = Field(1_000, ge=1, description="sessions of one address that have not joined a namespace")
+    rooms_per_connection: int = Field(32, ge=1, description="rooms that one connection is in")
+    watches_per_connection: int = Field(100, ge=1, description="rooms that one connection watches")
+    packets_per_s: float = Field(50.0, gt=0, description="packets per second that a client may send for long")
+    packet_burst: int = Field(200, ge=1, description="packets that a client may send at once")
+    outbox_bytes: int = Field(256 * 1024, ge=4096, description="bytes that may wait for one slow client")
+    outbox_age_s: float = Field(10.0, gt=0, description="seconds that the oldest of them may wait")
+    drain_s: float = Field(5.0, ge=0, le=300, description="seconds over which connections are closed at shutdown")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.room_full_again > self.room_full_limit:
+            raise ValueError("room_full_again must not be above room_full_limit, or a room would switch back and forth")
+        if self.secret is not None and len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"secret must have at least {MIN_SECRET_BYTES} bytes; make one with: alsohere secret")
+        if self.workers > 1 and self.redis_url is None:
+            raise ValueError("workers above 1 need REDIS_URL: processes can only share presence through it")
+        return self
+
+    @classmethod
+    def load(cls, **given: Any) -> Config:
+        """The settings: `given` over the environment over the defaults.
+
+        Raises:
+            ConfigError: names each setting that is wrong.
+        """
+        unknown = set(given) - set(cls.model_fields)
+        if unknown:
+            raise ConfigError("; ".join(f"there is no setting {name!r}{_hint(name, list(cls.model_fields))}" for name in sorted(unknown)))
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise ConfigError("; ".join(_sentence(dict(problem)) for problem in error.errors())) from None
+
+    @property
+    def lets_anonymous_in(self) -> bool:
+        """Whether somebody without a token may connect."""
+        return self.anonymous or self.dev
+
+
+def environment_names() -> dict[str, str]:
+    """Every variable that is read, with its setting."""
+    names = {PREFIX + field.upper(): field for field in Config.model_fields}
+    return names | {"PORT": "port", "WEB_CONCURRENCY": "workers", "REDIS_URL": "redis_url", "DATABASE_URL": "database_url"}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for every ALSOHERE_ variable that nobody reads, with the nearest name that somebody does."""
+    known = list(environment_names())
+    return [
+        f"{name} is not a setting of alsohere{_hint(name, known)}"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

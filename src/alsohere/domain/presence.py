@@ -1,0 +1,337 @@
+"""Who is in which room, on this node: the fold from connections to members.
+
+Owns: tabs (one per connection), persons (one per user) and memberships (one per user and room), and the transitions that
+follow when they change. What it returns is all that anybody outside ever learns.
+
+Invariants (docs/reference/invariants.md):
+ P1  a user is a member while at least one of their tabs is, or a grace runs.
+ P2  enter and leave alternate per (room, user), starting with enter; a second tab makes neither.
+ P3  an explicit leave is a transition at once; a lost transport is one after the grace, unless the user came back.
+ P4  one leave per membership, whoever asks for it: a membership is removed from its person before the leave is returned.
+ P8  generations come from one counter, so a later enter has a larger one.
+ P11 a person without memberships and a membership without tabs or grace do not exist.
+
+Refuses: clocks (time comes in), sockets, limits, permissions. `@online` is an ordinary room here.
+Rejected: one entry per connection, with the fold done by each client. Every viewer then pays for every tab.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import count
+
+from alsohere.errors import NotInRoom
+from alsohere.types import Scalar, User
+from alsohere.wire.events import LeaveReason, Member, Status
+
+State = dict[str, Scalar]
+NO_STATE: State = {}
+
+# A user's status is the most active one of their tabs; invisible is a choice about the person, so one tab suffices.
+_RANK: dict[Status, int] = {"invisible": 3, "active": 2, "idle": 1, "away": 0}
+
+
+class Transition:
+    """One real change of one member: what the application's hooks and the room's watchers are told.
+
+    `before` is None for an enter, `member` is None for a leave. A change from one to the other is an update.
+    """
+
+    __slots__ = ("before", "member", "reason", "room")
+
+    def __init__(self, room: str, before: Member | None, member: Member | None, reason: LeaveReason | None = None) -> None:
+        self.room = room
+        self.before = before
+        self.member = member
+        self.reason = reason
+
+    @property
+    def user_id(self) -> str:
+        member = self.member or self.before
+        assert member is not None
+        return member.id
+
+    def __repr__(self) -> str:
+        kind = "leave" if self.member is None else "enter" if self.before is None else "update"
+        return f"Transition({kind} {self.user_id} {self.room})"
+
+
+class Membership:
+    """A user in a room. `states` is ordered by when a tab last changed it: the last one is what others see."""
+
+    __slots__ = ("grace", "member", "states")
+
+    def __init__(self, member: Member) -> None:
+        self.states: dict[str, State] = {}
+        self.member = member
+        self.grace: Grace | None = None
+
+
+class Grace:
+    """A membership whose last tab lost its transport, and when that becomes a leave."""
+
+    __slots__ = ("person", "reason", "room", "until_s")
+
+    def __init__(self, person: Person, room: str, reason: LeaveReason, until_s: float) -> None:
+        self.person = person
+        self.room = room
+        self.reason = reason
+        self.until_s = until_s
+
+
+class Person:
+    """A user on this node."""
+
+    __slots__ = ("memberships", "status", "tabs", "user")
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+        self.tabs: dict[str, Tab] = {}
+        self.memberships: dict[str, Membership] = {}
+        self.status: Status = "active"
+
+
+class Tab:
+    """One connection, as presence sees it."""
+
+    __slots__ = ("person", "status")
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        # A person who chose to be invisible stays so when the next page connects, before that page has said anything (P10).
+        self.status: Status = "invisible" if person.status == "invisible" else "active"
+
+
+class Presence:
+    """All persons of one node.
+
+    Args:
+        leave_grace_s: how long a lost transport is not yet a leave.
+    """
+
+    def __init__(self, leave_grace_s: float) -> None:
+        self._leave_grace_s = leave_grace_s
+        self._tabs: dict[str, Tab] = {}
+        self._persons: dict[str, Person] = {}
+        self._graces: deque[Grace] = deque()  # all graces are equally long, so the first to come is the first to end
+        self._generation = count(1)
+
+    # -- Questions ---------------------------------------------------------------------------------------------------
+
+    def person(self, user_id: str) -> Person | None:
+        """The user, if any tab or grace of theirs is on this node."""
+        return self._persons.get(user_id)
+
+    def member(self, sid: str, room: str) -> Member:
+        """How others see this connection's user in the room.
+
+        Raises:
+            NotInRoom: the connection is not in it.
+        """
+        return self._seated(sid, room).member
+
+    def rooms(self, sid: str) -> list[str]:
+        """The rooms that this connection is in."""
+        tab = self._tabs.get(sid)
+        return [room for room, membership in tab.person.memberships.items() if sid in membership.states] if tab else []
+
+    def next_due_s(self) -> float | None:
+        """When `expire` will have something to do."""
+        return self._graces[0].until_s if self._graces else None
+
+    def is_empty(self) -> bool:
+        """Whether nothing at all is kept (P11)."""
+        return not (self._tabs or self._persons or self._graces)
+
+    # -- Connections come and go -------------------------------------------------------------------------------------
+
+    def connect(self, sid: str, user: User) -> list[Transition]:
+        """Begin a tab. If the user is here already, their name and info become those of `user`."""
+        person = self._persons.get(user.id)
+        if person is None:
+            person = self._persons[user.id] = Person(user)
+        changed = person.user != user and (person.user.name, person.user.info) != (user.name, user.info)
+        person.user = user
+        tab = self._tabs[sid] = Tab(person)
+        person.tabs[sid] = tab
+        return self._refresh(person) if self._restatus(person) or changed else []
+
+    def disconnect(self, sid: str, reason: LeaveReason, now_s: float, *, grace: bool = True) -> list[Transition]:
+        """End a tab. With `grace`, memberships of which it was the last tab go on for a while (P3)."""
+        tab = self._tabs.pop(sid, None)
+        if tab is None:
+            return []
+        person = tab.person
+        transitions: list[Transition] = []
+        for room, membership in list(person.memberships.items()):
+            if sid not in membership.states:
+                continue
+            if grace and len(membership.states) == 1:
+                self._suspend(person, room, membership, reason, now_s)
+            else:
+                transitions += self._vacate(person, room, sid, reason)
+        del person.tabs[sid]
+        if person.tabs and self._restatus(person):
+            transitions += self._refresh(person)
+        self._forget(person)
+        return transitions
+
+    def identify(self, sid: str, user: User, wall_ms: int) -> list[Transition]:
+        """Make a connection somebody else's: its old user leaves and the new one enters each of its rooms."""
+        tab = self._tabs[sid]
+        old, status = tab.person, tab.status
+        if old.user.id == user.id:
+            old.user = user
+            return self._refresh(old)
+        states = {room: membership.states[sid] for room, membership in old.memberships.items() if sid in membership.states}
+        transitions = self.disconnect(sid, "left", 0.0, grace=False)
+        transitions += self.connect(sid, user)
+        transitions += self.set_status(sid, status)
+        for room, state in states.items():
+            transitions += self.enter(sid, room, state, wall_ms)
+        return transitions
+
+    # -- Rooms -------------------------------------------------------------------------------------------------------
+
+    def enter(self, sid: str, room: str, state: State | None, wall_ms: int) -> list[Transition]:
+        """Put a connection into a room. Entering again replaces the state, if one is given.
+
+        Args:
+            state: what the connection publishes; None: nothing, or what it had.
+            wall_ms: the time that others are shown.
+        """
+        tab = self._tabs[sid]
+        person = tab.person
+        membership = person.memberships.get(room)
+        if membership is None:
+            member = self._enter_member(person, state or NO_STATE, wall_ms)
+            membership = person.memberships[room] = Membership(member)
+            membership.states[sid] = state or NO_STATE
+            return [Transition(room, None, member)]
+        if membership.grace is not None:  # back within the grace: nobody was told of anything (P3)
+            membership.grace = None
+            remembered = membership.states.popitem()[1]
+            membership.states.clear()
+            membership.states[sid] = remembered if state is None else state
+        elif state is not None or sid not in membership.states:
+            membership.states.pop(sid, None)
+            fallback = next(reversed(membership.states.values()), NO_STATE)
+            membership.states[sid] = fallback if state is None else state
+        return self._show(person, room, membership)
+
+    def leave(self, sid: str, room: str, reason: LeaveReason = "left") -> list[Transition]:
+        """Take a connection out of a room, at once.
+
+        Raises:
+            NotInRoom: it never entered, or has left already. Nothing changes.
+        """
+        self._seated(sid, room)
+        person = self._tabs[sid].person
+        transitions = self._vacate(person, room, sid, reason)
+        self._forget(person)
+        return transitions
+
+    def update(self, sid: str, room: str, state: State) -> list[Transition]:
+        """Replace what a connection publishes; it becomes what others see of this user.
+
+        Raises:
+            NotInRoom: nothing changes.
+        """
+        membership = self._seated(sid, room)
+        del membership.states[sid]
+        membership.states[sid] = state
+        return self._show(self._tabs[sid].person, room, membership)
+
+    def state(self, sid: str, room: str) -> State:
+        """What this connection publishes in the room; NotInRoom if it is not there."""
+        return self._seated(sid, room).states[sid]
+
+    def set_status(self, sid: str, status: Status) -> list[Transition]:
+        """How active the human at this connection is."""
+        tab = self._tabs[sid]
+        tab.status = status
+        return self._refresh(tab.person) if self._restatus(tab.person) else []
+
+    def expire(self, now_s: float) -> list[Transition]:
+        """The leaves whose grace has run out."""
+        transitions: list[Transition] = []
+        while self._graces and self._graces[0].until_s <= now_s:
+            grace = self._graces.popleft()
+            membership = grace.person.memberships.get(grace.room)
+            if membership is None or membership.grace is not grace:
+                continue  # the user came back, or was kicked meanwhile
+            transitions.append(self._end(grace.person, grace.room, grace.reason))
+            self._forget(grace.person)
+        return transitions
+
+    def kick(self, user_id: str) -> list[Transition]:
+        """End every membership of a user at once, graces included. Their tabs stay until they are disconnected."""
+        person = self._persons.get(user_id)
+        if person is None:
+            return []
+        transitions = [self._end(person, room, "kicked") for room in list(person.memberships)]
+        self._forget(person)
+        return transitions
+
+    # -- The fold ----------------------------------------------------------------------------------------------------
+
+    def _seated(self, sid: str, room: str) -> Membership:
+        membership = self._tabs[sid].person.memberships.get(room)
+        if membership is None or sid not in membership.states:
+            raise NotInRoom("This connection is not in that room: send room:enter first.")
+        return membership
+
+    def _enter_member(self, person: Person, state: State, wall_ms: int) -> Member:
+        user = person.user
+        return Member(
+            user.id, user.name, user.info, user.anonymous, person.status, state, wall_ms, next(self._generation), connections=1
+        )
+
+    def _show(self, person: Person, room: str, membership: Membership) -> list[Transition]:
+        """Make the member what its tabs say, and tell if that is different."""
+        before, user = membership.member, person.user
+        state = next(reversed(membership.states.values()))
+        member = Member(
+            user.id,
+            user.name,
+            user.info,
+            user.anonymous,
+            person.status,
+            state,
+            before.since,
+            before.generation,
+            len(membership.states),
+        )
+        if member == before:
+            return []
+        membership.member = member
+        return [Transition(room, before, member)]
+
+    def _refresh(self, person: Person) -> list[Transition]:
+        return [shown for room, membership in person.memberships.items() for shown in self._show(person, room, membership)]
+
+    def _restatus(self, person: Person) -> bool:
+        status = max((tab.status for tab in person.tabs.values()), key=_RANK.__getitem__, default=person.status)
+        changed = status != person.status
+        person.status = status
+        return changed
+
+    def _suspend(self, person: Person, room: str, membership: Membership, reason: LeaveReason, now_s: float) -> None:
+        membership.grace = Grace(person, room, reason, now_s + self._leave_grace_s)
+        self._graces.append(membership.grace)
+
+    def _vacate(self, person: Person, room: str, sid: str, reason: LeaveReason) -> list[Transition]:
+        membership = person.memberships[room]
+        if len(membership.states) == 1:
+            return [self._end(person, room, reason)]
+        del membership.states[sid]
+        return self._show(person, room, membership)
+
+    def _end(self, person: Person, room: str, reason: LeaveReason) -> Transition:
+        membership = person.memberships.pop(room)
+        membership.grace = None
+        return Transition(room, membership.member, None, reason)
+
+    def _forget(self, person: Person) -> None:
+        if not person.tabs and not person.memberships:
+            self._persons.pop(person.user.id, None)

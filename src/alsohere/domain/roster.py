@@ -1,0 +1,82 @@
+"""Who is in which room, over all nodes: what watchers are shown is made from this.
+
+Owns: members by room in order of activity, exact counts, and positions.
+Invariants: P5 `seq` grows with every change, over all rooms, and is never used twice. P7 `count` is the number of distinct
+users, invisible ones included. P11 a room without members does not exist.
+Rejected: one counter per room. A room that empties and fills again would have to be remembered for its number.
+"""
+
+from __future__ import annotations
+
+from heapq import nsmallest
+from itertools import islice
+
+from alsohere.types import ONLINE, Position
+from alsohere.wire.events import Member, RoomCount
+
+
+class RoomRoster:
+    """The members of one room, least recently active first."""
+
+    __slots__ = ("members", "seq")
+
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
+        self.seq = 0
+
+    def recent(self, limit: int) -> list[Member]:
+        """The most recently active members who may be shown."""
+        return list(islice((member for member in reversed(self.members.values()) if member.status != "invisible"), limit))
+
+
+class Roster:
+    """All rooms.
+
+    Args:
+        epoch: a name for this life of the roster; positions of another life mean nothing here.
+    """
+
+    def __init__(self, epoch: str) -> None:
+        self.epoch = epoch
+        self._seq = 0
+        self._rooms: dict[str, RoomRoster] = {}
+
+    def put(self, room: str, user_id: str, member: Member | None) -> Position:
+        """Make it so that the user is in the room as `member`, or is not in it. Doing it twice changes nothing more (P6)."""
+        roster = self._rooms.get(room)
+        if roster is None:
+            if member is None:
+                return Position(self.epoch, self._seq)
+            roster = self._rooms[room] = RoomRoster()
+        self._seq += 1
+        roster.seq = self._seq
+        roster.members.pop(user_id, None)  # and in again at the end: the order is that of activity
+        if member is not None:
+            roster.members[user_id] = member
+        elif not roster.members:
+            del self._rooms[room]
+        return Position(self.epoch, self._seq)
+
+    def room(self, room: str) -> RoomRoster | None:
+        """The room, if anybody is in it."""
+        return self._rooms.get(room)
+
+    def count(self, room: str) -> int:
+        """How many distinct users are in the room (P7)."""
+        roster = self._rooms.get(room)
+        return len(roster.members) if roster else 0
+
+    def next_seq(self) -> int:
+        """A number for a frame that no change of its own caused (a sample that is drawn anew)."""
+        self._seq += 1
+        return self._seq
+
+    @property
+    def room_count(self) -> int:
+        """How many rooms have anybody in them, `@online` included."""
+        return len(self._rooms)
+
+    def ranking(self, prefix: str, limit: int) -> list[RoomCount]:
+        """The rooms with the most people, reserved ones left out; ties by name."""
+        counts = ((-len(roster.members), room) for room, roster in self._rooms.items() if room != ONLINE and room.startswith(prefix))
+        return [RoomCount(room, -negative) for negative, room in nsmallest(limit, counts)]

@@ -1,0 +1,146 @@
+"""Who is let in: capacity, then the namespace, then identity.
+
+Owns: the limits on sessions that have not said who they are, and what a refused client is told.
+A refusal is a CONNECT_ERROR, so the client stays away; running out of room is a close, so it comes back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from alsohere.errors import LimitReached, PacketError, Refusal
+from alsohere.node.connection import Connection
+from alsohere.session.events import ConnectAsked
+from alsohere.session.session import MAX_AUTH_BYTES
+from alsohere.types import User
+from alsohere.wire import socketio
+
+if TYPE_CHECKING:
+    from alsohere.node.node import Node
+    from alsohere.node.peer import Peer
+    from alsohere.ports import Authenticator
+
+MAX_AUTH_KEYS = 32
+
+
+class Admission:
+    """The door of one node.
+
+    Args:
+        node: whose door.
+        authenticator: decides who a connection is.
+    """
+
+    def __init__(self, node: Node, authenticator: Authenticator) -> None:
+        self._node = node
+        self._authenticator = authenticator
+        self._pending: dict[str, str] = {}  # sessions without a namespace: Engine.IO sid -> client address
+        self._pending_by_client: Counter[str] = Counter()
+
+    # -- Sessions ----------------------------------------------------------------------------------------------------
+
+    def check_capacity(self, client: str) -> None:
+        """LimitReached if no session may be opened now."""
+        node = self._node
+        if node.draining:
+            raise LimitReached("This server is restarting; connect again.", retry_after_ms=1000)
+        if len(node.peers) >= node.rules.connections:
+            raise LimitReached("This server has no room for more connections.", retry_after_ms=5000)
+        if self._pending_by_client[client] >= node.rules.pending_per_client:
+            raise LimitReached("Too many sessions of this address have not connected yet.", code="rate", retry_after_ms=5000)
+
+    def pending(self, peer: Peer) -> None:
+        """A session is open and has not said who it is."""
+        self._pending[peer.sid] = peer.handshake.client
+        self._pending_by_client[peer.handshake.client] += 1
+
+    def settled(self, peer: Peer) -> None:
+        """A session has connected a namespace, or is gone."""
+        client = self._pending.pop(peer.sid, None)
+        if client is not None:
+            self._pending_by_client[client] -= 1
+            if not self._pending_by_client[client]:
+                del self._pending_by_client[client]
+
+    # -- Namespaces --------------------------------------------------------------------------------------------------
+
+    def ask(self, peer: Peer, event: ConnectAsked) -> None:
+        """A client wants to join a namespace."""
+        if event.namespace not in self._node.hooks.namespaces:
+            peer.outbox.put(peer.session.refuse(event.namespace, "Invalid namespace"))
+            return
+        try:
+            connection = Connection(self._node, peer, event.namespace, read_auth(event.auth))
+            verdict = self._authenticator(connection)
+            if isinstance(verdict, Awaitable):
+                self._node.spawn(self._wait_and_admit(connection, verdict))
+            else:
+                self._admit(connection, verdict)
+        except Refusal as refusal:
+            self._refuse(peer, event.namespace, refusal)
+
+    async def _wait_and_admit(self, connection: Connection, verdict: Awaitable[User]) -> None:
+        peer = connection.peer
+        try:
+            user = await verdict
+            if not peer.ended:
+                self._admit(connection, user)
+        except Refusal as refusal:
+            if not peer.ended:
+                self._refuse(peer, connection.namespace, refusal)
+        except Exception:  # the application's hook
+            self._node.log.exception("the authenticate hook failed")
+            if not peer.ended:
+                self._refuse(peer, connection.namespace, Refusal("The application could not decide; try again.", code="internal"))
+
+    def _admit(self, connection: Connection, user: User) -> None:
+        self.check_user(user)
+        peer, node = connection.peer, self._node
+        connection.sid = node.new_sid()
+        peer.connections[connection.namespace] = connection
+        peer.outbox.put(peer.session.accept(connection.namespace, connection.sid))
+        self.settled(peer)
+        if node.hooks.authenticate is None:
+            peer.handshake.forget()
+        node.admit(connection, user)
+        node.dispatch.connected(connection)
+
+    def check_user(self, user: User) -> None:
+        """LimitReached if the user has too many connections already."""
+        person = self._node.presence.person(user.id)
+        if person is not None and len(person.tabs) >= self._node.rules.connections_per_user:
+            raise LimitReached("This user has too many connections.")
+
+    def _refuse(self, peer: Peer, namespace: str, refusal: Refusal) -> None:
+        self._node.metrics.refused(refusal.code)
+        peer.outbox.put(peer.session.refuse(namespace, refusal.message, {"code": refusal.code}))
+
+
+def read_auth(payload: bytes) -> dict[str, Any]:
+    """The CONNECT payload.
+
+    Raises:
+        Refusal: not an object, over 8 KB, too many keys, or one key twice (two readers could see two people).
+    """
+    if not payload:
+        return {}
+    if len(payload) > MAX_AUTH_BYTES:
+        raise Refusal("Invalid auth: at most 8 KB.", code="bad_auth")
+    try:
+        socketio.decode_value(payload)  # as strict as everywhere: depth, numbers, text
+        auth = json.loads(payload, object_pairs_hook=_unique)
+    except (PacketError, ValueError) as error:
+        raise Refusal("Invalid auth: not a JSON object, or a key twice.", code="bad_auth") from error
+    if type(auth) is not dict or len(auth) > MAX_AUTH_KEYS:
+        raise Refusal("Invalid auth: an object of at most 32 keys.", code="bad_auth")
+    return auth
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise ValueError("a key twice")
+    return unique

@@ -1,0 +1,148 @@
+"""One Socket.IO connection, as the application sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from alsohere.types import Scalar, User
+from alsohere.wire.events import Member, Watch
+
+if TYPE_CHECKING:
+    from alsohere.node.lane import Lane
+    from alsohere.node.node import Node
+    from alsohere.node.peer import Peer
+
+NOBODY = User(id="", anonymous=True)
+
+
+class Connection:
+    """One tab, one device: what handlers get as `conn`.
+
+    Attributes:
+        sid: the Socket.IO id of this connection; it is never shown to other clients.
+        user: who is behind it.
+        namespace: the Socket.IO namespace it is in.
+        auth: the payload of the client's CONNECT, a dict (empty if there was none).
+        data: a dict for the application's own use.
+    """
+
+    __slots__ = ("_data", "_node", "auth", "connected", "lane", "namespace", "outbox", "peer", "sid", "user", "watches")
+
+    def __init__(self, node: Node, peer: Peer, namespace: str, auth: dict[str, Any]) -> None:
+        self.sid = ""
+        self.user: User = NOBODY
+        self.namespace = namespace
+        self.auth = auth
+        self.peer = peer
+        self.outbox = peer.outbox
+        self.connected = False
+        self.watches: dict[str, Watch] | None = None
+        self.lane: Lane | None = None
+        self._node = node
+        self._data: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.user.id or 'nobody'} in {self.namespace}>"
+
+    # -- The request it came with ------------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> str | None:
+        """The token of the CONNECT payload, or of the `Authorization: Bearer` header."""
+        token = self.auth.get("token")
+        return token if isinstance(token, str) else self.peer.handshake.bearer
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Request headers by lower-case name."""
+        return self.peer.handshake.headers
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Request cookies."""
+        return self.peer.handshake.cookies
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Query parameters of the handshake."""
+        return self.peer.handshake.query
+
+    @property
+    def client(self) -> str:
+        """The client's address; never sent to other clients."""
+        return self.peer.handshake.client
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """A dict for the application's own use, gone with the connection."""
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms that this connection is in, `@online` left out."""
+        return self._node.rooms_of(self)
+
+    # -- What a handler may do ---------------------------------------------------------------------------------------
+
+    async def emit(self, name: str, *args: Any) -> None:
+        """Send an event to this connection. Bytes among the arguments travel as attachments.
+
+        After the connection has ended this does nothing.
+        """
+        self._node.emit(self, name, args)
+
+    async def call(self, name: str, *args: Any, timeout_s: float = 10.0) -> list[Any]:
+        """Send an event and wait for the client's acknowledgement.
+
+        Returns:
+            The arguments of the acknowledgement.
+
+        Raises:
+            TimeoutError: no answer within `timeout_s` seconds, or the connection ended.
+        """
+        return await self._node.call(self, name, args, timeout_s)
+
+    async def enter(self, room: str, state: dict[str, Scalar] | None = None, *, watch: Watch = "none") -> Member:
+        """Make this connection's user a member of a room.
+
+        Args:
+            room: 1 to 200 bytes.
+            state: what others see of this connection, flat, at most 1 KB.
+            watch: how this client is told of others; by default not at all.
+
+        Returns:
+            The member as others see it.
+
+        Raises:
+            BadRequest: the room or the state is not one.
+            LimitReached: the connection is in too many rooms.
+        """
+        return self._node.enter(self, room, state, watch)
+
+    async def leave(self, room: str) -> None:
+        """Take this connection out of a room, at once.
+
+        Raises:
+            NotInRoom: it is not there.
+        """
+        self._node.leave(self, room)
+
+    async def update(self, room: str, state: dict[str, Scalar]) -> Member:
+        """Patch what others see of this connection in a room; None deletes a key.
+
+        Raises:
+            NotInRoom: it is not there.
+            BadRequest: the state would be over 1 KB.
+        """
+        return self._node.update(self, room, state)
+
+    async def identify(self, user: User) -> None:
+        """Make this connection somebody else's: in each of its rooms the old user leaves and the new one enters."""
+        self._node.identify(self, user)
+
+    async def disconnect(self) -> None:
+        """End this connection; the client stays away until it is told to connect again."""
+        self._node.kick_connection(self)

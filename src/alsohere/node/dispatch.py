@@ -1,0 +1,165 @@
+"""From what a client sent to the handler that is registered for it.
+
+Owns: order (a connection's events are handled one after the other, see node/lane.py), acknowledgements both ways, and the
+guard around the application's code: what it raises is logged and ends nothing but that call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from alsohere.errors import BadRequest, CloseCode, Disconnect, PacketError, Refusal
+from alsohere.node import commands
+from alsohere.node.commands import Answer
+from alsohere.node.connection import Connection
+from alsohere.node.hooks import Handler
+from alsohere.node.lane import Lane
+from alsohere.session.events import AckReceived, BinaryEventReceived, EventReceived, Unreadable
+from alsohere.wire import socketio
+from alsohere.wire.events import LeaveReason
+
+if TYPE_CHECKING:
+    from alsohere.node.node import Node
+    from alsohere.node.peer import Peer
+
+MAX_WAITING_EVENTS = 64
+
+
+class Dispatch:
+    """The handlers of one node at work."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._calls: dict[tuple[str, int], asyncio.Future[list[Any]]] = {}  # by Engine.IO sid and ack id
+
+    # -- Events ------------------------------------------------------------------------------------------------------
+
+    def event(self, connection: Connection, event: EventReceived | BinaryEventReceived | Unreadable) -> None:
+        """An event arrived; handle it after those before it."""
+        if connection.lane is None or not connection.lane.busy:
+            coroutine = self._handle(connection, event)
+            if coroutine is not None:
+                self._lane(connection).submit(lambda: coroutine)
+        elif not connection.lane.submit(lambda: self._handle(connection, event)):
+            raise Disconnect(CloseCode.RATE, "too many events are waiting for the application")
+
+    def _handle(
+        self, connection: Connection, event: EventReceived | BinaryEventReceived | Unreadable
+    ) -> Coroutine[Any, Any, None] | None:
+        node = self._node
+        if not connection.connected:
+            return None
+        if isinstance(event, Unreadable):
+            refusal = BadRequest("The text has an unpaired surrogate; send valid Unicode.", code="bad_text")
+            Answer(node, connection, event.ack_id).refused(refusal)
+            return None
+        if event.name in commands.TABLE and connection.namespace == socketio.MAIN and isinstance(event, EventReceived):
+            node.metrics.commands[event.name] += 1
+            return commands.execute(node, connection, event.name, event)
+        handler = node.hooks.namespaces[connection.namespace].events.get(event.name)
+        answer = Answer(node, connection, event.ack_id)
+        if handler is None:
+            answer.refused(BadRequest("No handler for this event; see docs/reference/events.md.", code="unknown_event"))
+            return None
+        node.metrics.commands["custom"] += 1
+        return self._call_handler(connection, handler, event, answer)
+
+    def _call_handler(
+        self, connection: Connection, handler: Handler, event: EventReceived | BinaryEventReceived, answer: Answer
+    ) -> Coroutine[Any, Any, None] | None:
+        node = self._node
+        try:
+            commands.check_rate(connection)
+            raw = isinstance(event, EventReceived)
+            args = [socketio.decode_value(arg) for arg in event.args] if raw else event.args  # type: ignore[arg-type]
+            result = handler.function(connection, *handler.fit(args))
+            if isinstance(result, Awaitable):
+                return self._await_handler(result, answer)
+            _acknowledge(answer, result)
+        except Refusal as refusal:
+            answer.refused(refusal)
+        except PacketError:
+            raise
+        except Exception:  # the application's code
+            self._failed(answer)
+        return None
+
+    async def _await_handler(self, result: Awaitable[Any], answer: Answer) -> None:
+        try:
+            _acknowledge(answer, await result)
+        except Refusal as refusal:
+            answer.refused(refusal)
+        except Exception:  # the application's code
+            self._failed(answer)
+
+    def _failed(self, answer: Answer) -> None:
+        self._node.log.exception("an event handler failed")
+        self._node.metrics.internal_error()
+        answer.refused(Refusal("The application failed to handle this event.", code="internal"))
+
+    # -- Lifecycle ---------------------------------------------------------------------------------------------------
+
+    def connected(self, connection: Connection) -> None:
+        """Call `on_connect`; the client's first events wait for it."""
+        for handler in self._node.hooks.namespaces[connection.namespace].connected:
+            self._lane(connection).submit(lambda handler=handler: self.guard(handler, [connection]))  # type: ignore[misc]
+
+    def disconnected(self, connection: Connection, reason: LeaveReason) -> None:
+        """Call `on_disconnect`, after what the connection's handlers still do."""
+        for handler in self._node.hooks.namespaces[connection.namespace].disconnected:
+            self._lane(connection).submit(lambda handler=handler: self.guard(handler, [connection, reason]))  # type: ignore[misc]
+
+    def guard(self, handler: Handler, args: list[Any]) -> Coroutine[Any, Any, None] | None:
+        """Call a handler whose result nobody wants."""
+        try:
+            fitted = args if handler.most is None else args[: handler.most + 1]
+            result = handler.function(*fitted)
+            return self._await_guarded(result) if isinstance(result, Awaitable) else None
+        except Exception:  # the application's code
+            self._node.log.exception("a hook failed")
+            return None
+
+    async def _await_guarded(self, result: Awaitable[Any]) -> None:
+        try:
+            await result
+        except Exception:  # the application's code
+            self._node.log.exception("a hook failed")
+
+    def _lane(self, connection: Connection) -> Lane:
+        if connection.lane is None:
+            connection.lane = Lane(MAX_WAITING_EVENTS, self._node.tasks)
+        return connection.lane
+
+    # -- Calls -------------------------------------------------------------------------------------------------------
+
+    async def call(self, connection: Connection, name: str, args: tuple[Any, ...], timeout_s: float) -> list[Any]:
+        """Send an event and wait for its acknowledgement; TimeoutError if none comes."""
+        if not connection.connected:
+            raise TimeoutError("the connection has ended")
+        session = connection.peer.session
+        ack_id = session.expect_ack(connection.namespace)
+        key = (session.sid, ack_id)
+        future = self._calls[key] = asyncio.get_running_loop().create_future()
+        connection.outbox.put_all(socketio.encode_event(connection.namespace, name, args, ack_id))
+        try:
+            return await asyncio.wait_for(future, timeout_s)
+        finally:
+            self._calls.pop(key, None)
+            session.forget_ack(ack_id)
+
+    def acknowledged(self, peer: Peer, event: AckReceived) -> None:
+        """A client answered an event of ours."""
+        future = self._calls.get((peer.sid, event.ack_id))
+        if future is not None and not future.done():
+            future.set_result(event.args)
+
+
+def _acknowledge(answer: Answer, result: Any) -> None:
+    if result is None:
+        answer.send()
+    elif isinstance(result, tuple):
+        answer.send(*result)
+    else:
+        answer.send(result)

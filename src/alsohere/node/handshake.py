@@ -1,0 +1,69 @@
+"""The HTTP request that a session began with, kept as small as it came and read only when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
+
+class Handshake:
+    """Headers, query and address of a client.
+
+    Args:
+        headers: as the server read them, names in lower case.
+        query: the raw query string.
+        client: the address, after trusted proxies were taken into account; empty if unknown.
+    """
+
+    __slots__ = ("_headers", "_query", "client", "credentials")
+
+    def __init__(self, headers: RawHeaders, query: bytes, client: str) -> None:
+        self._headers = headers
+        self._query = query
+        self.client = client
+        # What a session is bound to: a sid alone does not let somebody with another token use it. Not the cookies: sites
+        # change them while a page lives. Not the address: phones roam.
+        self.credentials = self.header(b"authorization")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header values by lower-case name; of a repeated one, the last."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers}
+
+    def header(self, name: bytes) -> str | None:
+        """One header's value."""
+        for key, value in self._headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The request's cookies."""
+        try:
+            return {name: morsel.value for name, morsel in SimpleCookie(self.header(b"cookie") or "").items()}
+        except CookieError:
+            return {}
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Query parameters; of a repeated one, the first."""
+        try:
+            parsed = parse_qs(self._query.decode("latin-1"), keep_blank_values=True, max_num_fields=64)
+        except ValueError:
+            return {}
+        return {name: values[0] for name, values in parsed.items()}
+
+    @property
+    def bearer(self) -> str | None:
+        """The token of `Authorization: Bearer …`."""
+        scheme, _, value = (self.header(b"authorization") or "").partition(" ")
+        return value.strip() or None if scheme.lower() == "bearer" else None
+
+    def forget(self) -> None:
+        """Drop what only the hooks would have read."""
+        self._headers = ()
+        self._query = b""

@@ -1,0 +1,90 @@
+"""What the application has asked to be called for.
+
+Owns: the tables of handlers. They are plain dicts looked up by exact name, so that no name from the wire reaches an
+attribute of anything.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from alsohere.errors import BadRequest
+from alsohere.wire.socketio import RESERVED_EVENTS
+
+Function = Callable[..., Any]
+
+
+class Handler:
+    """A function and how many arguments it takes after the connection."""
+
+    __slots__ = ("function", "most", "needed")
+
+    def __init__(self, function: Function, given: int = 1) -> None:
+        self.function = function
+        self.needed, self.most = _arity(function, given)
+
+    def fit(self, args: list[Any]) -> list[Any]:
+        """The arguments as the function wants them: surplus ones are dropped.
+
+        Raises:
+            BadRequest: there are too few.
+        """
+        if len(args) < self.needed:
+            raise BadRequest(f"This event takes {self.needed} argument(s).")
+        return args if self.most is None else args[: self.most]
+
+
+def _arity(function: Function, given: int) -> tuple[int, int | None]:
+    needed = most = -given
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return max(needed, 0), None
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            most += 1
+            needed += parameter.default is parameter.empty
+    return max(needed, 0), max(most, 0)
+
+
+class NamespaceHooks:
+    """The handlers of one Socket.IO namespace."""
+
+    __slots__ = ("connected", "disconnected", "events")
+
+    def __init__(self) -> None:
+        self.events: dict[str, Handler] = {}
+        self.connected: list[Handler] = []
+        self.disconnected: list[Handler] = []
+
+
+class Hooks:
+    """All handlers of an application."""
+
+    def __init__(self) -> None:
+        self.namespaces: dict[str, NamespaceHooks] = {"/": NamespaceHooks()}
+        self.authenticate: Function | None = None
+        self.authorize: Function | None = None
+        self.enter: list[Handler] = []
+        self.update: list[Handler] = []
+        self.leave: list[Handler] = []
+
+    @property
+    def watches_presence(self) -> bool:
+        """Whether anybody wants to hear of transitions."""
+        return bool(self.enter or self.update or self.leave)
+
+    def namespace(self, name: str) -> NamespaceHooks:
+        """The handlers of a namespace, which exists from now on."""
+        return self.namespaces.setdefault(name, NamespaceHooks())
+
+
+def check_event(name: str) -> str:
+    """An event name that a handler may be registered for.
+
+    Raises:
+        ValueError: clients cannot send it.
+    """
+    if name in RESERVED_EVENTS:
+        raise ValueError(f"{name!r} is reserved by Socket.IO; use on_connect or on_disconnect")
+    return name

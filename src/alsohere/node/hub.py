@@ -1,0 +1,280 @@
+"""From changes of rooms to outboxes: encode once, send to everybody who watches.
+
+Owns: who watches which room and how, who is in it on this node, and when each room speaks next.
+Invariants: a fact is encoded once per channel, however many watch; a room speaks at most once per tick, at once if it was
+quiet, so that a calm room has no latency and a storm costs viewers x ticks; a snapshot is answered between two frames and
+its receiver is sent every later one (P5).
+Rejected: answering `room:enter` from the state of the moment. A snapshot inside a tick forbids changes to cancel out, and a
+thousand people who come at once would each be encoded a list of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from itertools import count
+
+from alsohere.domain.feed import Feed, FeedRules
+from alsohere.domain.ranking import Ranking
+from alsohere.domain.roster import Roster
+from alsohere.errors import LimitReached
+from alsohere.node.connection import Connection
+from alsohere.wire import socketio
+from alsohere.wire.engineio import Packet
+from alsohere.wire.events import At, LeaveReason, RankingChanged, RoomCount, Snapshot, Watch
+from alsohere.wire.socketio import encode_fact
+
+# A ranking costs a pass over all rooms once a second.
+MAX_RANKINGS = 256
+MAX_RANKINGS_PER_CONNECTION = 8
+
+SnapshotAnswer = Callable[[Snapshot], None]
+
+
+class Audience:
+    """Everybody on this node who has to do with one room."""
+
+    __slots__ = ("due_s", "feed", "inside", "waiting", "watchers")
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.inside: dict[Connection, None] = {}
+        self.watchers: dict[Watch, dict[Connection, None]] = {}
+        self.waiting: list[tuple[Connection, Watch, At | None, SnapshotAnswer]] = []
+        self.due_s: float | None = None
+
+    def is_idle(self) -> bool:
+        return not (self.inside or self.watchers or self.waiting)
+
+
+class Standing:
+    """A ranking and who watches it."""
+
+    __slots__ = ("ranking", "watchers")
+
+    def __init__(self, ranking: Ranking) -> None:
+        self.ranking = ranking
+        self.watchers: dict[Connection, None] = {}
+
+
+class Hub:
+    """The fan-out of one node.
+
+    Args:
+        roster: where the truth about rooms is.
+        rules: limits and intervals.
+        wake: asks for `advance` to be called at a time.
+    """
+
+    def __init__(self, roster: Roster, rules: FeedRules, wake: Callable[[float], None]) -> None:
+        self._roster = roster
+        self._rules = rules
+        self._wake = wake
+        self._audiences: dict[str, Audience] = {}
+        self._due: list[tuple[float, int, Audience]] = []
+        self._order = count()
+        self._standings: dict[tuple[str, int], Standing] = {}
+        self._watched_rankings: dict[Connection, set[tuple[str, int]]] = {}
+        self._rankings_due_s = 0.0
+        self._rankings_stale = False
+        self.deliveries = 0
+
+    # -- Who is where ------------------------------------------------------------------------------------------------
+
+    def join(self, connection: Connection, room: str) -> None:
+        """The connection is in the room: pushes to the room reach it."""
+        self._audience(room).inside[connection] = None
+
+    @property
+    def audience_count(self) -> int:
+        """How many rooms anybody of this node is in or watches."""
+        return len(self._audiences)
+
+    def part(self, connection: Connection, room: str) -> None:
+        """The connection is no longer in the room."""
+        audience = self._audiences.get(room)
+        if audience is not None:
+            audience.inside.pop(connection, None)
+            self._forget(room, audience)
+
+    def inside(self, room: str) -> Iterable[Connection]:
+        """The connections of this node that are in the room."""
+        audience = self._audiences.get(room)
+        return list(audience.inside) if audience else ()
+
+    # -- Watching ----------------------------------------------------------------------------------------------------
+
+    def watch(
+        self, connection: Connection, room: str, watch: Watch, since: At | None, answer: SnapshotAnswer, now_s: float
+    ) -> None:
+        """Begin to watch; `answer` gets the snapshot (or what was missed since) within a tick."""
+        audience = self._audience(room)
+        audience.feed.open(watch)
+        audience.waiting.append((connection, watch, since, answer))
+        self.unwatch(connection, room)  # after the line above: the log that `since` needs must outlive this
+        if connection.watches is None:
+            connection.watches = {}
+        connection.watches[room] = watch
+        self._schedule(audience, audience.feed.next_s, now_s)
+
+    def unwatch(self, connection: Connection, room: str) -> None:
+        """Stop watching; nothing happens if it did not."""
+        watch = connection.watches.pop(room, None) if connection.watches else None
+        audience = self._audiences.get(room)
+        if watch is None or audience is None:
+            return
+        watchers = audience.watchers.get(watch)
+        if watchers is not None:
+            watchers.pop(connection, None)
+            if not watchers:
+                del audience.watchers[watch]
+        self._close_channel(audience, watch)
+        self._forget(room, audience)
+
+    def _close_channel(self, audience: Audience, watch: Watch) -> None:
+        if watch not in audience.watchers and all(waiting[1] != watch for waiting in audience.waiting):
+            audience.feed.close(watch)
+
+    def changed(self, room: str, user_id: str, reason: LeaveReason | None, seq: int, now_s: float) -> None:
+        """A member of a room changed."""
+        self._rankings_stale = True
+        if self._standings:
+            self._wake(max(self._rankings_due_s, now_s))
+        audience = self._audiences.get(room)
+        if audience is None or not (audience.watchers or audience.waiting):
+            return
+        audience.feed.note(user_id, reason, seq)
+        due_s = audience.feed.due_s()
+        if due_s is not None:
+            self._schedule(audience, due_s, now_s)
+
+    def watch_ranking(self, connection: Connection, prefix: str, limit: int) -> list[RoomCount]:
+        """Begin to watch a ranking; returns it.
+
+        Raises:
+            LimitReached: too many different rankings are watched already.
+        """
+        key = (prefix, limit)
+        mine = self._watched_rankings.setdefault(connection, set())
+        if len(mine) >= MAX_RANKINGS_PER_CONNECTION and key not in mine:
+            raise LimitReached(f"A connection watches at most {MAX_RANKINGS_PER_CONNECTION} rankings.")
+        standing = self._standings.get(key)
+        if standing is None:
+            if len(self._standings) >= MAX_RANKINGS:
+                raise LimitReached("Too many different rankings are being watched.")
+            standing = self._standings[key] = Standing(Ranking(prefix, limit, self._roster))
+        standing.watchers[connection] = None
+        mine.add(key)
+        return standing.ranking.rooms
+
+    def unwatch_ranking(self, connection: Connection, prefix: str, limit: int) -> None:
+        """Stop watching a ranking."""
+        mine = self._watched_rankings.get(connection)
+        if mine is not None:
+            mine.discard((prefix, limit))
+            if not mine:
+                del self._watched_rankings[connection]
+        standing = self._standings.get((prefix, limit))
+        if standing is not None:
+            standing.watchers.pop(connection, None)
+            if not standing.watchers:
+                del self._standings[prefix, limit]
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone: it watches nothing any more."""
+        for room in list(connection.watches or ()):
+            self.unwatch(connection, room)
+        for prefix, limit in list(self._watched_rankings.get(connection, ())):
+            self.unwatch_ranking(connection, prefix, limit)
+
+    # -- Speaking ----------------------------------------------------------------------------------------------------
+
+    def advance(self, now_s: float) -> None:
+        """Say what is due."""
+        while self._due and self._due[0][0] <= now_s:
+            due_s, _, audience = heappop(self._due)
+            if audience.due_s == due_s:  # otherwise it was scheduled earlier meanwhile
+                audience.due_s = None
+                self._speak(audience, now_s)
+        if self._standings and self._rankings_stale and now_s >= self._rankings_due_s:
+            self._speak_rankings(now_s)
+
+    def due_s(self) -> float | None:
+        """When `advance` will have something to do."""
+        due = self._due[0][0] if self._due else None
+        if self._standings and self._rankings_stale:
+            due = self._rankings_due_s if due is None else min(due, self._rankings_due_s)
+        return due
+
+    def _speak(self, audience: Audience, now_s: float) -> None:
+        feed = audience.feed
+        for watch, frame in feed.flush(now_s):
+            watchers = audience.watchers.get(watch)
+            if watchers:
+                self.deliver(encode_fact("room:changed", frame, conflate=f"room:{feed.room}"), watchers)
+        waiting, audience.waiting = audience.waiting, []
+        for connection, watch, since, answer in waiting:
+            answer(feed.snapshot(watch, since))
+            if connection.connected and connection.watches and connection.watches.get(feed.room) == watch:
+                audience.watchers.setdefault(watch, {})[connection] = None
+        for _, watch, _, _ in waiting:
+            self._close_channel(audience, watch)
+        self._forget(feed.room, audience)
+        due_s = feed.due_s()
+        if due_s is not None:
+            self._schedule(audience, due_s, now_s)
+
+    def _speak_rankings(self, now_s: float) -> None:
+        self._rankings_stale = False
+        self._rankings_due_s = now_s + self._rules.slow_tick_s
+        for standing in self._standings.values():
+            fact = standing.ranking.refresh(self._roster)
+            if fact is not None:
+                self.deliver(encode_ranking(fact), standing.watchers)
+
+    def deliver(self, packet: Packet, connections: Iterable[Connection]) -> int:
+        """Hand one packet to many outboxes; returns to how many."""
+        reached = 0
+        for connection in connections:
+            connection.outbox.put(packet)
+            reached += 1
+        self.deliveries += reached
+        return reached
+
+    def push(self, connections: Iterable[Connection], name: str, args: tuple[object, ...]) -> int:
+        """Send an event to many connections, encoded once per namespace; returns to how many."""
+        encoded: dict[str, list[Packet]] = {}
+        reached = 0
+        for connection in connections:
+            packets = encoded.get(connection.namespace)
+            if packets is None:
+                packets = encoded[connection.namespace] = socketio.encode_event(connection.namespace, name, args)
+            for packet in packets:
+                connection.outbox.put(packet)
+            reached += 1
+        self.deliveries += reached
+        return reached
+
+    # -- Keeping house -----------------------------------------------------------------------------------------------
+
+    def _audience(self, room: str) -> Audience:
+        audience = self._audiences.get(room)
+        if audience is None:
+            audience = self._audiences[room] = Audience(Feed(room, self._roster, self._rules))
+        return audience
+
+    def _forget(self, room: str, audience: Audience) -> None:
+        if audience.is_idle():
+            self._audiences.pop(room, None)
+
+    def _schedule(self, audience: Audience, due_s: float, now_s: float) -> None:
+        due_s = max(due_s, now_s)
+        if audience.due_s is None or due_s < audience.due_s:
+            audience.due_s = due_s
+            heappush(self._due, (due_s, next(self._order), audience))
+            self._wake(due_s)
+
+
+def encode_ranking(fact: RankingChanged) -> Packet:
+    """A ranking as a packet."""
+    return encode_fact("ranking:changed", fact, conflate=f"ranking:{fact.limit}:{fact.prefix}")

@@ -1,0 +1,31 @@
+"""What the node counts. Plain numbers, read when somebody asks; server/metrics.py gives them their public names."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class Metrics:
+    """Counters of one node. Labels come from fixed sets, never from a client."""
+
+    __slots__ = ("commands", "disconnects", "enters", "internal_errors", "leaves", "opened", "refusals", "slow_closed", "updates")
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.enters = 0
+        self.updates = 0
+        self.leaves: Counter[str] = Counter()
+        self.commands: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.disconnects: Counter[str] = Counter()
+        self.internal_errors = 0
+        self.slow_closed = 0
+
+    def internal_error(self) -> None:
+        self.internal_errors += 1
+
+    def disconnected(self, close_code: int) -> None:
+        self.disconnects[str(int(close_code))] += 1
+
+    def refused(self, code: str) -> None:
+        self.refusals[code] += 1

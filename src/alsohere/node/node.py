@@ -1,0 +1,434 @@
+"""One process of alsohere: every command as a method, and nothing decided here.
+
+Owns: the peers and connections of this process, and the wiring between the parts that decide (presence, feeds, sessions) and
+the parts that send (hub, outboxes).
+Invariants: every transition of presence goes through `_apply`, once; a connection is in `_connections` exactly while it is in
+presence; whatever ends a peer ends in `forget`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+import msgspec
+
+from alsohere.domain.access import check_room, patch_state
+from alsohere.domain.feed import FeedRules
+from alsohere.domain.presence import Presence, Transition
+from alsohere.errors import CloseCode, Disconnect, LimitReached, NotInRoom
+from alsohere.node.admission import Admission
+from alsohere.node.connection import Connection
+from alsohere.node.dispatch import Dispatch
+from alsohere.node.handshake import Handshake
+from alsohere.node.hooks import Handler, Hooks
+from alsohere.node.hub import Hub, SnapshotAnswer
+from alsohere.node.lane import Lane
+from alsohere.node.metrics import Metrics
+from alsohere.node.outbox import Outbox, OutboxRules
+from alsohere.node.peer import Peer
+from alsohere.node.wheel import Wheel
+from alsohere.ports import Alarm, Authenticator, Rooms, TokenVerifier
+from alsohere.session.events import AckReceived, ConnectAsked, Event, MessageReceived, NamespaceLeft, TransportClosed
+from alsohere.session.session import Session, SessionRules
+from alsohere.types import ONLINE, Clock, Scalar, User
+from alsohere.wire import socketio
+from alsohere.wire.engineio import Packet
+from alsohere.wire.events import At, LeaveReason, Member, RoomCount, Snapshot, Status, Watch
+
+SWEEP_S = 1.0
+MAX_WAITING_HOOKS = 10_000
+
+
+class NodeRules(msgspec.Struct, frozen=True):
+    """Limits of one process; see the settings of the same names."""
+
+    leave_grace_s: float = 2.0
+    connections: int = 18_000
+    connections_per_user: int = 100
+    pending_per_client: int = 1_000
+    rooms_per_connection: int = 32
+    watches_per_connection: int = 100
+    packets_per_s: float = 50.0
+    packet_burst: float = 200.0
+    outbox_bytes: int = 256 * 1024
+    outbox_age_s: float = 10.0
+    wheel_resolution_s: float = 0.05
+
+
+class Node:
+    """One process.
+
+    Args:
+        rooms: the membership of all nodes.
+        rules, session_rules, feed_rules: numbers.
+        hooks: what the application wants to be asked and told.
+        authenticator: decides who a connection is.
+        token_verifier: turns a token into a user, for `user:identify`.
+        clock: time.
+        alarm: asks for `advance` to be called.
+    """
+
+    def __init__(
+        self,
+        *,
+        rooms: Rooms,
+        rules: NodeRules,
+        session_rules: SessionRules,
+        feed_rules: FeedRules,
+        hooks: Hooks,
+        authenticator: Authenticator,
+        token_verifier: TokenVerifier,
+        clock: Clock,
+        alarm: Alarm,
+    ) -> None:
+        self.log = logging.getLogger("alsohere")
+        self.rules = rules
+        self.session_rules = session_rules
+        self.hooks = hooks
+        self.clock = clock
+        self.metrics = Metrics()
+        self.verify_token = token_verifier
+        self.draining = False
+        self.peers: dict[str, Peer] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.outbox_rules = OutboxRules(rules.outbox_bytes, clock.now_s, self._outbox_waits)
+        self.hub = Hub(rooms.roster, feed_rules, alarm)
+        self.presence = Presence(rules.leave_grace_s)
+        self.admission = Admission(self, authenticator)
+        self.dispatch = Dispatch(self)
+        self._rooms = rooms
+        self._alarm = alarm
+        self._connections: dict[str, Connection] = {}
+        self._wheel: Wheel[Peer] = Wheel(rules.wheel_resolution_s)
+        self._waiting_outboxes: set[Outbox] = set()
+        self._sweep_s = 0.0
+        self._presence_lane = Lane(MAX_WAITING_HOOKS, self.tasks)
+        rooms.listen(self._room_changed)
+
+    # -- Sessions come and go ----------------------------------------------------------------------------------------
+
+    def open(self, handshake: Handshake, session_rules: SessionRules | None = None) -> Peer:
+        """Begin a session for a client whose request was good.
+
+        Raises:
+            LimitReached: no more sessions are taken, from this address or at all.
+        """
+        self.admission.check_capacity(handshake.client)
+        now_s = self.clock.now_s()
+        session = Session(self.new_sid(), session_rules or self.session_rules, now_s)
+        peer = self.peers[session.sid] = Peer(self, session, handshake, now_s)
+        self.metrics.opened += 1
+        self.admission.pending(peer)
+        self.watch_time(peer)
+        return peer
+
+    def new_sid(self) -> str:
+        """An id that nobody can guess: 120 bits."""
+        return secrets.token_urlsafe(15)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run something beside everything else, and keep it until it is done."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def watch_time(self, peer: Peer) -> None:
+        """Have `peer.tick` called when its session is due."""
+        if peer.slot:
+            self._wheel.remove(peer, peer.slot)
+        peer.due_s = peer.session.due_s()
+        peer.slot = self._wheel.put(peer, peer.due_s)
+        self._wake()
+
+    def forget(self, peer: Peer, reason: LeaveReason) -> None:
+        """A session is over: its connections lose their transport, and nothing of it is kept."""
+        self.peers.pop(peer.sid, None)
+        self._wheel.remove(peer, peer.slot)
+        self._waiting_outboxes.discard(peer.outbox)
+        self.admission.settled(peer)
+        for connection in list(peer.connections.values()):
+            self.end_connection(connection, reason, grace=reason in ("disconnected", "timeout"))
+
+    def admit(self, connection: Connection, user: User) -> None:
+        """A connection is who it says: it is online from now on."""
+        connection.user = user
+        connection.connected = True
+        self._connections[connection.sid] = connection
+        transitions = self.presence.connect(connection.sid, user)
+        transitions += self.presence.enter(connection.sid, ONLINE, None, self.clock.wall_ms())
+        self._apply(transitions)
+
+    def end_connection(self, connection: Connection, reason: LeaveReason, *, grace: bool) -> None:
+        """A connection is over."""
+        connection.peer.connections.pop(connection.namespace, None)
+        if not connection.connected:
+            return
+        connection.connected = False
+        for room in self.presence.rooms(connection.sid):
+            self.hub.part(connection, room)
+        self.hub.forget(connection)
+        del self._connections[connection.sid]
+        self._apply(self.presence.disconnect(connection.sid, reason, self.clock.now_s(), grace=grace))
+        self.dispatch.disconnected(connection, reason)
+
+    def handle(self, peer: Peer, event: Event) -> None:
+        """Something arrived from a client."""
+        if isinstance(event, ConnectAsked):
+            self.admission.ask(peer, event)
+        elif isinstance(event, NamespaceLeft):
+            # Said, not lost: the client took leave of us, so there is no grace (P3).
+            self.end_connection(peer.connections[event.namespace], "left", grace=False)
+        elif isinstance(event, TransportClosed):
+            peer.disconnect(Disconnect(CloseCode.NORMAL, "closed by the client"))
+        elif isinstance(event, MessageReceived):
+            peer.outbox.put(Packet(event.data if event.binary else b"4" + event.data, binary=event.binary))
+        elif isinstance(event, AckReceived):
+            self.dispatch.acknowledged(peer, event)
+        else:
+            self.dispatch.event(peer.connections[event.namespace], event)
+
+    # -- Commands ----------------------------------------------------------------------------------------------------
+
+    def enter(self, connection: Connection, room: str, state: dict[str, Scalar] | None, watch: Watch) -> Member:
+        """`room:enter`; see `Connection.enter`."""
+        check_room(room)
+        self._require(connection)
+        checked = None if state is None else patch_state({}, state)
+        rooms = self.presence.rooms(connection.sid)
+        # @online is one of them and does not count against the limit.
+        if room not in rooms and len(rooms) > self.rules.rooms_per_connection:
+            raise LimitReached(f"A connection is in at most {self.rules.rooms_per_connection} rooms; leave one first.")
+        self._apply(self.presence.enter(connection.sid, room, checked, self.clock.wall_ms()))
+        if room != ONLINE:
+            self.hub.join(connection, room)
+        if watch != "none":
+            self.watch(connection, room, watch, None, lambda _: None)
+        return self.presence.member(connection.sid, room)
+
+    def leave(self, connection: Connection, room: str) -> None:
+        """`room:leave`."""
+        self._require(connection)
+        if room == ONLINE:
+            raise NotInRoom("@online cannot be left; disconnect instead.")
+        transitions = self.presence.leave(connection.sid, room)
+        self.hub.part(connection, room)
+        self.hub.unwatch(connection, room)
+        self._apply(transitions)
+
+    def update(self, connection: Connection, room: str, patch: dict[str, Scalar]) -> Member:
+        """`room:update`."""
+        self._require(connection)
+        state = patch_state(self.presence.state(connection.sid, room), patch)
+        self._apply(self.presence.update(connection.sid, room, state))
+        return self.presence.member(connection.sid, room)
+
+    def watch(self, connection: Connection, room: str, watch: Watch, since: At | None, answer: SnapshotAnswer) -> None:
+        """`room:watch`, and the watching half of `room:enter`."""
+        self.hub.watch(connection, room, watch, since, answer, self.clock.now_s())
+
+    def unwatch(self, connection: Connection, room: str) -> None:
+        """`room:unwatch`."""
+        self.hub.unwatch(connection, room)
+
+    def check_watch_limit(self, connection: Connection, rooms: list[str]) -> None:
+        """LimitReached if watching these too would be too many."""
+        if len({*(connection.watches or ()), *rooms}) > self.rules.watches_per_connection:
+            raise LimitReached(f"A connection watches at most {self.rules.watches_per_connection} rooms; unwatch some first.")
+
+    def watch_ranking(self, connection: Connection, prefix: str, limit: int) -> list[RoomCount]:
+        """`ranking:watch`."""
+        return self.hub.watch_ranking(connection, prefix, limit)
+
+    def unwatch_ranking(self, connection: Connection, prefix: str, limit: int) -> None:
+        """`ranking:unwatch`."""
+        self.hub.unwatch_ranking(connection, prefix, limit)
+
+    def identify(self, connection: Connection, user: User) -> User:
+        """`user:identify`."""
+        self._require(connection)
+        self.admission.check_user(user)
+        connection.user = user
+        self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()))
+        return user
+
+    def set_status(self, connection: Connection, status: Status) -> None:
+        """`user:status`."""
+        self._apply(self.presence.set_status(connection.sid, status))
+
+    # -- Sending -----------------------------------------------------------------------------------------------------
+
+    def emit(self, connection: Connection, name: str, args: tuple[Any, ...]) -> None:
+        """An event to one connection."""
+        if connection.connected:
+            connection.outbox.put_all(socketio.encode_event(connection.namespace, name, args))
+
+    async def call(self, connection: Connection, name: str, args: tuple[Any, ...], timeout_s: float) -> list[Any]:
+        """An event to one connection, and its acknowledgement."""
+        return await self.dispatch.call(connection, name, args, timeout_s)
+
+    def acknowledge(self, connection: Connection, ack_id: int, args: tuple[Any, ...]) -> None:
+        """The answer to a client's event."""
+        if connection.connected:
+            connection.outbox.put_all(socketio.encode_ack(connection.namespace, ack_id, args))
+
+    def push_to_user(self, user_id: str, name: str, args: tuple[Any, ...]) -> int:
+        """An event to every connection of a user; returns to how many."""
+        person = self.presence.person(user_id)
+        return self.hub.push([self._connections[sid] for sid in person.tabs], name, args) if person else 0
+
+    def push_to_room(self, room: str, name: str, args: tuple[Any, ...]) -> int:
+        """An event to every connection in a room; returns to how many."""
+        return self.push_to_all(name, args) if room == ONLINE else self.hub.push(self.hub.inside(room), name, args)
+
+    def push_to_all(self, name: str, args: tuple[Any, ...]) -> int:
+        """An event to every connection; returns to how many."""
+        return self.hub.push(list(self._connections.values()), name, args)
+
+    def kick(self, user_id: str) -> int:
+        """End every connection of a user; their clients stay away. Returns how many there were."""
+        person = self.presence.person(user_id)
+        peers = [self._connections[sid].peer for sid in person.tabs] if person else []
+        self._apply(self.presence.kick(user_id))
+        for peer in peers:
+            peer.disconnect(Disconnect(CloseCode.FORBIDDEN, "kicked", stay_away=True), reason="kicked")
+        return len(peers)
+
+    def kick_connection(self, connection: Connection) -> None:
+        """End one connection; its client stays away."""
+        if not connection.connected:
+            return
+        peer = connection.peer
+        peer.outbox.put(peer.session.leave(connection.namespace, self.clock.now_s()))
+        self.end_connection(connection, "kicked", grace=False)
+        if not peer.connections:
+            peer.disconnect(Disconnect(CloseCode.NORMAL, "disconnected by the application"), reason="kicked")
+
+    # -- Questions ---------------------------------------------------------------------------------------------------
+
+    def rooms_of(self, connection: Connection) -> list[str]:
+        """The rooms a connection is in, `@online` left out."""
+        return [room for room in self.presence.rooms(connection.sid) if room != ONLINE]
+
+    def member_of(self, connection: Connection, room: str) -> Member | None:
+        """How others see this connection's user in a room, if it is there."""
+        try:
+            return self.presence.member(connection.sid, room)
+        except (NotInRoom, KeyError):
+            return None
+
+    def glance(self, room: str) -> Snapshot:
+        """A room without its members: what somebody is told who does not watch it."""
+        roster = self._rooms.roster
+        known = roster.room(room)
+        return Snapshot(room, "none", roster.count(room), roster.epoch, known.seq if known else 0)
+
+    def members(self, room: str) -> list[Member]:
+        """Everybody in a room who may be named."""
+        known = self._rooms.roster.room(room)
+        return [member for member in known.members.values() if member.status != "invisible"] if known else []
+
+    def count(self, room: str) -> int:
+        """How many distinct users are in a room."""
+        return self._rooms.roster.count(room)
+
+    def ranking(self, prefix: str, limit: int) -> list[RoomCount]:
+        """The rooms with the most people."""
+        return self._rooms.roster.ranking(prefix, limit)
+
+    @property
+    def connection_count(self) -> int:
+        """Connections of this node."""
+        return len(self._connections)
+
+    @property
+    def room_count(self) -> int:
+        """Rooms with anybody in them, over all nodes."""
+        return self._rooms.roster.room_count
+
+    # -- Time --------------------------------------------------------------------------------------------------------
+
+    def advance(self, now_s: float) -> None:
+        """Do everything that is due, and ask to be called again."""
+        for peer in self._wheel.turn(now_s):
+            peer.slot = 0
+            peer.tick(now_s)
+            if not peer.ended:
+                self.watch_time(peer)
+        self._apply(self.presence.expire(now_s))
+        self.hub.advance(now_s)
+        if self._waiting_outboxes and now_s >= self._sweep_s:
+            self._sweep(now_s)
+        self._wake()
+
+    def _wake(self) -> None:
+        dues = [self._wheel.due_s(), self.presence.next_due_s(), self.hub.due_s()]
+        if self._waiting_outboxes:
+            dues.append(self._sweep_s)
+        due_s = min((due for due in dues if due is not None), default=None)
+        if due_s is not None:
+            self._alarm(due_s)
+
+    def _outbox_waits(self, outbox: Outbox) -> None:
+        self._waiting_outboxes.add(outbox)
+        self._sweep_s = self.clock.now_s() + (0 if outbox.overflowed else SWEEP_S)
+        self._alarm(self._sweep_s)
+
+    def _sweep(self, now_s: float) -> None:
+        """The slow-reader policy: see node/outbox.py."""
+        self._sweep_s = now_s + SWEEP_S
+        for outbox in list(self._waiting_outboxes):
+            oldest_s = outbox.oldest_s()
+            if outbox.overflowed or (oldest_s is not None and now_s - oldest_s > self.rules.outbox_age_s):
+                self.metrics.slow_closed += 1
+                outbox.discard()
+                outbox.owner.disconnect(Disconnect(CloseCode.TOO_SLOW, "the client reads too slowly"))
+            elif oldest_s is None:
+                self._waiting_outboxes.discard(outbox)
+
+    async def drain(self, over_s: float, waves: int = 10) -> None:
+        """Take no new sessions and close those there are, in waves, so that their clients do not all come back at once."""
+        self.draining = True
+        peers = list(self.peers.values())
+        size = -(-len(peers) // waves) or 1
+        for start in range(0, len(peers), size):
+            for peer in peers[start : start + size]:
+                peer.disconnect(Disconnect(CloseCode.RESTART, "restarting"))
+            await asyncio.sleep(over_s / waves)
+
+    # -- Wiring ------------------------------------------------------------------------------------------------------
+
+    def _require(self, connection: Connection) -> None:
+        if not connection.connected:
+            raise NotInRoom("This connection has ended.")
+
+    def _apply(self, transitions: Iterable[Transition]) -> None:
+        for transition in transitions:
+            if transition.member is None:
+                self.metrics.leaves[transition.reason or "left"] += 1
+            elif transition.before is None:
+                self.metrics.enters += 1
+            else:
+                self.metrics.updates += 1
+            self._rooms.state(transition)
+            if self.hooks.watches_presence:
+                self._tell_application(transition)
+
+    def _tell_application(self, transition: Transition) -> None:
+        handlers, args = self._presence_handlers(transition)
+        for handler in handlers:
+            if not self._presence_lane.submit(lambda handler=handler: self.dispatch.guard(handler, args)):  # type: ignore[misc]
+                self.log.error("a presence hook is too slow: %d calls are waiting, this one is dropped", MAX_WAITING_HOOKS)
+
+    def _presence_handlers(self, transition: Transition) -> tuple[list[Handler], list[Any]]:
+        if transition.member is None:
+            return self.hooks.leave, [transition.room, transition.before, transition.reason]
+        if transition.before is None:
+            return self.hooks.enter, [transition.room, transition.member]
+        return self.hooks.update, [transition.room, transition.member]
+
+    def _room_changed(self, room: str, user_id: str, reason: LeaveReason | None, seq: int) -> None:
+        self.hub.changed(room, user_id, reason, seq, self.clock.now_s())

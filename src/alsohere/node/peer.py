@@ -1,0 +1,147 @@
+"""One client of this node: its session, its outbox and its connections, whichever transport it uses.
+
+Owns: the barrier. Whatever a client sends, no exception leaves `receive`, and what a client can end is itself (S5).
+Invariant: `end` takes effect once, however often and from wherever it is called; after it nothing is received or sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from alsohere.errors import CloseCode, Disconnect
+from alsohere.node.handshake import Handshake
+from alsohere.node.outbox import Outbox
+from alsohere.session.session import Session
+from alsohere.wire.engineio import Packet
+from alsohere.wire.events import LeaveReason
+
+if TYPE_CHECKING:
+    from alsohere.node.connection import Connection
+    from alsohere.node.node import Node
+
+
+class Poll(Protocol):
+    """A polling transport, as far as a peer knows it."""
+
+    def release(self, farewell: Packet) -> None:
+        """Answer a waiting poll."""
+
+
+class Peer:
+    """What a transport talks to."""
+
+    __slots__ = (
+        "_node",
+        "_refilled_s",
+        "_tokens",
+        "connections",
+        "due_s",
+        "ended",
+        "handshake",
+        "outbox",
+        "poll",
+        "session",
+        "slot",
+        "transport",
+        "upgrading",
+    )
+
+    def __init__(self, node: Node, session: Session, handshake: Handshake, now_s: float) -> None:
+        self._node = node
+        self.session = session
+        self.handshake = handshake
+        self.outbox = Outbox(node.outbox_rules, self)
+        self.connections: dict[str, Connection] = {}
+        self.ended = False
+        self.transport = ""
+        self.poll: Poll | None = None
+        self.upgrading = False
+        self.slot = 0
+        self.due_s = 0.0
+        self._tokens = node.rules.packet_burst
+        self._refilled_s = now_s
+
+    @property
+    def sid(self) -> str:
+        """The Engine.IO session id."""
+        return self.session.sid
+
+    def receive(self, data: bytes, *, binary: bool = False) -> None:
+        """Take one Engine.IO packet from the transport."""
+        if self.ended:
+            return
+        node = self._node
+        now_s = node.clock.now_s()
+        try:
+            self._spend(now_s)
+            event = self.session.receive(data, now_s, binary=binary)
+            if event is not None:
+                node.handle(self, event)
+            if self.session.due_s() < self.due_s:
+                node.watch_time(self)
+        except Disconnect as disconnect:
+            self.disconnect(disconnect)
+        except Exception:  # the barrier
+            node.log.exception("internal error while handling a packet")
+            node.metrics.internal_error()
+            self.disconnect(Disconnect(CloseCode.INTERNAL, "internal error"))
+
+    def tick(self, now_s: float) -> None:
+        """Let time pass: pings, and the end of silent sessions."""
+        try:
+            ping = self.session.tick(now_s)
+        except Disconnect as disconnect:
+            self.disconnect(disconnect, reason="timeout")
+            return
+        if ping is not None:
+            self.outbox.put(ping)
+
+    def disconnect(self, why: Disconnect, reason: LeaveReason = "disconnected") -> None:
+        """End the session from our side."""
+        if self.ended:
+            return
+        self._node.metrics.disconnected(why.close_code)
+        if why.stay_away:
+            now_s = self._node.clock.now_s()
+            for namespace in list(self.connections):
+                self.outbox.put(self.session.leave(namespace, now_s))
+        sink = self.outbox.sink
+        self.end(reason)
+        if sink is not None:
+            sink.close(why.close_code, why.reason)
+
+    def end(self, reason: LeaveReason = "disconnected") -> None:
+        """The session is over: its connections leave, its memory goes. The transport closes itself."""
+        if self.ended:
+            return
+        self.ended = True
+        self.session.close()
+        self._node.forget(self, reason)
+        self.outbox.ready = False
+
+    def release_poll(self, farewell: Packet) -> None:
+        """Let a waiting poll go."""
+        if self.poll is not None:
+            self.poll.release(farewell)
+
+    def spend(self) -> None:
+        """Count something that the client sent, below the level of packets.
+
+        Raises:
+            Disconnect: it sends too much.
+        """
+        self._spend(self._node.clock.now_s())
+
+    # A bucket of two numbers instead of an object: it is filled by the time that has passed, and every packet takes one out.
+    # Below zero commands are refused (see `is_over_rate`); twice the burst below, the client is sent away.
+    def _spend(self, now_s: float) -> None:
+        rules = self._node.rules
+        tokens = self._tokens + (now_s - self._refilled_s) * rules.packets_per_s
+        self._tokens = min(tokens, rules.packet_burst) - 1.0
+        self._refilled_s = now_s
+        if self._tokens < -2 * rules.packet_burst:
+            raise Disconnect(CloseCode.RATE, "too many packets", stay_away=True)
+
+    def retry_after_ms(self) -> int | None:
+        """When commands will be taken again; None: now."""
+        return None if self._tokens >= 0 else int(-self._tokens / self._node.rules.packets_per_s * 1000) + 1

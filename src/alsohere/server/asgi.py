@@ -1,0 +1,146 @@
+"""The ASGI application: which request is whose.
+
+Owns: paths. Ours are found below the mount point (`root_path`), whether this app was mounted, wraps another or stands alone.
+Invariant: nothing here needs a lifespan; mounted applications never see theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from alsohere.server.asgi_websocket import AsgiWebSocket
+from alsohere.server.engine import Engine, Request
+from alsohere.server.polling import Polling
+from alsohere.server.request import BAD_METHOD, BAD_REQUEST, EngineError
+from alsohere.server.takeover import Takeover
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PREFLIGHT_MAX_AGE_S = 7200
+
+
+def inner_path(scope: Scope) -> str:
+    """The path below the mount point, from the path as the server decoded it.
+
+    Servers differ in whether `path` includes `root_path`: both are understood.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root and (path == root or path.startswith(root + "/")):
+        path = path[len(root) :]
+    return path or "/"
+
+
+async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one HTTP request to an Engine.IO endpoint."""
+    request = _request(scope, secure=scope.get("scheme") == "https")
+    method = scope["method"]
+    origin: str | None = None
+    try:
+        if method == "OPTIONS":
+            origin = engine.preflight(request)
+            await _respond(send, 204, b"", origin, preflight=True)
+            return
+        asked, handshake, origin = engine.read(request, "polling")
+        if asked.sid is None:
+            if method != "GET":
+                raise EngineError(BAD_METHOD, "Bad handshake method: a session begins with GET")
+            poll = Polling(engine.open(handshake, "polling"))
+            body = await poll.get(receive, engine.rules.max_payload_bytes)
+        else:
+            body = await _poll_or_post(engine, asked.sid, handshake, method, scope, receive)
+    except EngineError as error:
+        await _respond(send, error.status, error.body(), origin, json=True)
+    else:
+        await _respond(send, 200, body, origin)
+
+
+async def _poll_or_post(engine: Engine, sid: str, handshake: Any, method: str, scope: Scope, receive: Receive) -> bytes:
+    peer = engine.find(sid, handshake)
+    poll = peer.poll
+    if peer.transport != "polling" or not isinstance(poll, Polling):
+        raise EngineError(BAD_REQUEST, "Bad request: this session is on a WebSocket")
+    if method == "GET":
+        return await poll.get(receive, engine.rules.max_payload_bytes)
+    if method == "POST":
+        await poll.post(scope, receive, engine.rules.max_payload_bytes)
+        return b"ok"
+    raise EngineError(BAD_METHOD, "Bad method: GET and POST are used")
+
+
+async def serve_websocket(engine: Engine, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one WebSocket handshake to an Engine.IO endpoint, and serve the connection."""
+    takeover = None
+    try:
+        asked, handshake, _ = engine.read(_request(scope, secure=scope.get("scheme") == "wss"), "websocket")
+        if asked.sid is None:
+            peer = engine.open(handshake, "websocket")
+        else:
+            peer = engine.find(asked.sid, handshake)
+            takeover = Takeover(peer)
+    except EngineError as error:
+        await refuse_websocket(scope, receive, send, error.status, error.body())
+        return
+    # Accept in this very task: some servers take an accept from another task for a protocol error.
+    try:
+        await receive()
+        await send({"type": "websocket.accept"})
+    except Exception:  # the client is gone already, and servers tell so by whatever they like to raise
+        if takeover is not None:
+            takeover.abort()
+        else:
+            peer.end()
+        return
+    await AsgiWebSocket(peer, takeover, engine.rules.max_payload_bytes).run(receive, send)
+
+
+async def refuse_websocket(scope: Scope, receive: Receive, send: Send, status: int, body: bytes) -> None:
+    """Refuse a handshake, with the reason if the server can carry one."""
+    await receive()
+    if "websocket.http.response" in scope.get("extensions", {}):
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def _request(scope: Scope, *, secure: bool) -> Request:
+    client = scope.get("client")
+    headers = tuple((bytes(name).lower(), bytes(value)) for name, value in scope["headers"])
+    return Request(scope.get("query_string", b""), headers, client[0] if client else "", secure)
+
+
+async def _respond(
+    send: Send, status: int, body: bytes, origin: str | None, *, json: bool = False, preflight: bool = False
+) -> None:
+    headers = [
+        (b"content-type", b"application/json" if json else b"text/plain; charset=UTF-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 413 or status == 408:  # noqa: PLR1714 - what is left of the body will not be read
+        headers.append((b"connection", b"close"))
+    if status in (429, 503):
+        headers.append((b"retry-after", b"5"))
+    if origin is not None:
+        # The origin itself, never *: credentials are allowed. It was compared exactly before (server/origin.py).
+        headers += [
+            (b"access-control-allow-origin", origin.encode("latin-1", "replace")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"vary", b"Origin"),
+        ]
+    if preflight:
+        headers += [
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-headers", b"content-type, authorization"),
+            (b"access-control-max-age", b"%d" % PREFLIGHT_MAX_AGE_S),
+        ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+

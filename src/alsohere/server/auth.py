@@ -1,0 +1,204 @@
+"""Who is behind a connection: a token, the application's hook, or a visitor that nobody vouches for.
+
+Owns: the verification of tokens and the order in which identities are looked for.
+Invariants: P9 identity never comes from an event. One algorithm per configured key, so that a public key cannot be used as
+an HMAC secret; keys are configuration, and no header of a token (`kid`, `jku`, `x5u`, `jwk`) is followed.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import jwt
+
+from alsohere.config import Config
+from alsohere.domain.identity import anonymous_user, is_visitor_id
+from alsohere.errors import ConfigError, Unauthenticated
+from alsohere.node.connection import Connection
+from alsohere.node.hooks import Hooks
+from alsohere.types import User
+
+MAX_TOKEN_BYTES = 8 * 1024
+MAX_ID_BYTES = 128
+MAX_NAME_CHARACTERS = 100
+MAX_EXPIRY_S = 10**11  # a date beyond the year 5000 is a mistake or an attack on whoever converts it
+LEEWAY_S = 5
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class Tokens:
+    """Makes and verifies user tokens (JWT).
+
+    Args:
+        config: `secret` or `public_key`, `token_audience`, `token_issuer`.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._audience = config.token_audience
+        self._issuer = config.token_issuer
+        self._keys: list[tuple[Any, str]] = []
+        self._secret = config.secret.get_secret_value().encode() if config.secret else None
+        if self._secret is not None:
+            self._keys.append((self._secret, "HS256"))
+        if config.public_key is not None:
+            self._keys.append(_public_key(config.public_key))
+
+    @property
+    def can_verify(self) -> bool:
+        """Whether any key is configured."""
+        return bool(self._keys)
+
+    def make(self, user: User, ttl_s: float) -> str:
+        """A token for a user, signed with `secret` (HS256).
+
+        Raises:
+            ConfigError: there is no secret.
+        """
+        if self._secret is None:
+            raise ConfigError("secret: set ALSOHERE_SECRET to sign tokens; make one with: alsohere secret")
+        claims: dict[str, Any] = {"sub": user.id, "exp": int(time.time() + ttl_s)}
+        if user.name:
+            claims["name"] = user.name
+        if user.info is not None:
+            claims["info"] = user.info
+        if user.rooms is not None:
+            claims["rooms"] = list(user.rooms)
+        if self._audience is not None:
+            claims["aud"] = self._audience
+        if self._issuer is not None:
+            claims["iss"] = self._issuer
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def verify(self, token: str) -> User:
+        """The user that a token stands for.
+
+        Raises:
+            Unauthenticated: (token_expired, or unauthenticated) with what to do.
+        """
+        if not self._keys:
+            raise Unauthenticated("This server has no key to verify tokens with; set ALSOHERE_SECRET or ALSOHERE_PUBLIC_KEY.")
+        if len(token) > MAX_TOKEN_BYTES or not token.isascii():
+            raise Unauthenticated("The token is not one.")
+        return read_claims(self._claims(token))
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            algorithm = jwt.get_unverified_header(token).get("alg")
+            for key, accepted in self._keys:
+                if accepted == algorithm:
+                    return jwt.decode(
+                        token,
+                        key,
+                        algorithms=[accepted],
+                        audience=self._audience,
+                        issuer=self._issuer,
+                        leeway=LEEWAY_S,
+                        options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
+                    )
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated("The token has expired; fetch a new one and connect again.", code="token_expired") from None
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            raise Unauthenticated("The token is not valid here.") from None
+        raise Unauthenticated("The token is signed with an algorithm that this server has no key for.")
+
+
+def _public_key(pem: str) -> tuple[Any, str]:
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    except ImportError:
+        raise ConfigError("public_key: pip install 'alsohere[keys]' to verify RS256 and EdDSA tokens") from None
+    try:
+        key = load_pem_public_key(pem.replace("\\n", "\n").encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError("public_key: not a public key in PEM") from None
+    if isinstance(key, RSAPublicKey):
+        return key, "RS256"
+    if isinstance(key, Ed25519PublicKey):
+        return key, "EdDSA"
+    raise ConfigError("public_key: RSA or Ed25519 is expected")
+
+
+def read_claims(claims: dict[str, Any]) -> User:
+    """The user that verified claims describe.
+
+    Raises:
+        Unauthenticated: a claim is of the wrong type or too large.
+    """
+    expiry, name, info, rooms = claims.get("exp"), claims.get("name", ""), claims.get("info"), claims.get("rooms")
+    if type(expiry) is not int or expiry > MAX_EXPIRY_S:
+        raise Unauthenticated("The token's exp is not a date.")
+    if not isinstance(name, str) or not (info is None or isinstance(info, dict)):
+        raise Unauthenticated("The token's name must be text and its info an object.")
+    if rooms is not None and not (isinstance(rooms, list) and all(isinstance(room, str) for room in rooms)):
+        raise Unauthenticated("The token's rooms must be a list of text.")
+    return check_user(User(claims["sub"], name, info, rooms=None if rooms is None else tuple(rooms)))
+
+
+def check_user(user: User) -> User:
+    """The user, with an id and a name that are safe to store and show.
+
+    Raises:
+        Unauthenticated: the id is empty, too long or has control characters, or pretends to be anonymous.
+    """
+    if not isinstance(user.id, str) or not user.id or len(user.id.encode("utf-8", "replace")) > MAX_ID_BYTES or _CONTROLS.search(user.id):
+        raise Unauthenticated("A user id is 1 to 128 bytes of text without control characters.")
+    if user.id.startswith("~") != user.anonymous:
+        raise Unauthenticated("Ids that begin with ~ are those of anonymous visitors.")
+    name = _CONTROLS.sub("", user.name)[:MAX_NAME_CHARACTERS] or user.id
+    return user if name == user.name else User(user.id, name, user.info, user.anonymous, user.rooms)
+
+
+class IdentityRule:
+    """Decides who a connection is: implements `ports.Authenticator`.
+
+    Args:
+        config: whether anonymous visitors are let in.
+        tokens: how tokens are verified.
+        hooks: the application's `authenticate`.
+    """
+
+    def __init__(self, config: Config, tokens: Tokens, hooks: Hooks) -> None:
+        self._anonymous = config.lets_anonymous_in
+        self._tokens = tokens
+        self._hooks = hooks
+        # Without a configured secret, anonymous ids last as long as the process.
+        self._secret = config.secret.get_secret_value().encode() if config.secret else secrets.token_bytes(32)
+
+    def __call__(self, connection: Connection) -> User | Awaitable[User]:
+        if self._hooks.authenticate is not None:
+            verdict = self._hooks.authenticate(connection)
+            return self._wait(verdict) if isinstance(verdict, Awaitable) else self._judge(verdict)
+        token = connection.token
+        if token is not None:
+            return self._tokens.verify(token)
+        return self._visitor(connection)
+
+    async def _wait(self, verdict: Awaitable[User | None]) -> User:
+        return self._judge(await verdict)
+
+    def _judge(self, user: User | None) -> User:
+        if user is None:
+            raise Unauthenticated("Authentication error")
+        return check_user(user)
+
+    def _visitor(self, connection: Connection) -> User:
+        if not self._anonymous:
+            raise Unauthenticated("A token is required: connect with auth: {token}.")
+        visitor = connection.auth.get("visitor")
+        if visitor is None:
+            visitor = secrets.token_urlsafe(16)
+        elif not is_visitor_id(visitor):
+            raise Unauthenticated("visitor must be 8 to 64 characters of A-Z, a-z, 0-9, _ and -.")
+        return anonymous_user(visitor, self._secret)
+
+    def visitor(self, visitor: str) -> User:
+        """The anonymous user of a visitor id, for applications that decide themselves."""
+        return anonymous_user(visitor, self._secret)

@@ -1,0 +1,106 @@
+"""The node's counters under their public names, for Prometheus.
+
+Names follow its conventions: one prefix, base units, `_total` for counters. Labels come from fixed sets. Values are read when
+somebody scrapes, so counting costs an addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from alsohere import __about__
+from alsohere.node.node import Node
+from alsohere.types import ONLINE
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+GAUGES = {
+    "alsohere_connections": "Connections of this process",
+    "alsohere_sessions": "Engine.IO sessions of this process, connected or not",
+    "alsohere_users_online": "Distinct users online, over all processes",
+    "alsohere_rooms": "Rooms with anybody in them, over all processes",
+    "alsohere_watched_rooms": "Rooms that somebody of this process is in or watches",
+}
+COUNTERS = {
+    "alsohere_sessions_opened": "Engine.IO sessions opened",
+    "alsohere_presence_events": "Transitions of presence, by type",
+    "alsohere_leaves": "Leaves, by reason",
+    "alsohere_commands": "Commands received, by name",
+    "alsohere_refusals": "Commands and connects refused, by error code",
+    "alsohere_disconnects": "Sessions ended by this server, by close code",
+    "alsohere_slow_clients_closed": "Sessions ended because the client read too slowly",
+    "alsohere_deliveries": "Packets handed to connections by the fan-out",
+    "alsohere_internal_errors": "Errors of this server or its application's handlers",
+}
+
+
+class NodeCollector(Collector):
+    """Reads one node.
+
+    Args:
+        node: which.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def collect(self) -> Iterator[Metric]:
+        yield _info()
+        yield from self._gauges()
+        yield from self._counters()
+
+    def _gauges(self) -> Iterator[Metric]:
+        node = self._node
+        values = {
+            "alsohere_connections": node.connection_count,
+            "alsohere_sessions": len(node.peers),
+            "alsohere_users_online": node.count(ONLINE),
+            "alsohere_rooms": node.room_count,
+            "alsohere_watched_rooms": node.hub.audience_count,
+        }
+        for name, value in values.items():
+            yield GaugeMetricFamily(name, GAUGES[name], value=value)
+
+    def _counters(self) -> Iterator[Metric]:
+        metrics = self._node.metrics
+        plain = {
+            "alsohere_sessions_opened": metrics.opened,
+            "alsohere_slow_clients_closed": metrics.slow_closed,
+            "alsohere_deliveries": self._node.hub.deliveries,
+            "alsohere_internal_errors": metrics.internal_errors,
+        }
+        for name, value in plain.items():
+            yield CounterMetricFamily(name, COUNTERS[name], value=value)
+        labelled = {
+            ("alsohere_presence_events", "type"): {
+                "enter": metrics.enters,
+                "update": metrics.updates,
+                "leave": metrics.leaves.total(),
+            },
+            ("alsohere_leaves", "reason"): metrics.leaves,
+            ("alsohere_commands", "name"): metrics.commands,
+            ("alsohere_refusals", "code"): metrics.refusals,
+            ("alsohere_disconnects", "code"): metrics.disconnects,
+        }
+        for (name, label), counts in labelled.items():
+            family = CounterMetricFamily(name, COUNTERS[name], labels=[label])
+            for value, amount in counts.items():
+                family.add_metric([value], amount)
+            yield family
+
+
+def _info() -> Metric:
+    info = GaugeMetricFamily("alsohere_build_info", "The version that runs", labels=["version"])
+    info.add_metric([__about__.VERSION], 1)
+    return info
+
+
+def exposition(node: Node) -> bytes:
+    """The text that a scrape gets."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(NodeCollector(node))
+    return generate_latest(registry)

@@ -1,0 +1,67 @@
+"""Which pages may connect.
+
+A browser says where a page came from and cannot be made to lie; that is what keeps another site's page from using a visitor's
+cookies here (cross-site WebSocket hijacking). So an `Origin` must be this server's own or be listed, compared exactly: scheme,
+host and port.
+
+No `Origin`: not a browser, or a browser's own-origin GET. Browsers tell the latter apart from another site's with
+`Sec-Fetch-Site`; a program that is no browser holds no cookies but its owner's.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from alsohere.config import Config
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class OriginRule:
+    """Answers whether a request's origin may connect.
+
+    Args:
+        config: `origins`, `dev`.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._listed = frozenset(origin.rstrip("/").lower() for origin in config.origins)
+        self._dev = config.dev
+
+    def allows(self, origin: str | None, host: str, *, secure: bool, fetch_site: str | None = None) -> bool:
+        """Whether the request may go on.
+
+        Args:
+            origin: the Origin header.
+            host: the Host header.
+            secure: whether the request came over TLS (to us, or to a trusted proxy).
+            fetch_site: the Sec-Fetch-Site header.
+        """
+        if origin is None:
+            return fetch_site in (None, "same-origin", "none")
+        if "*" in self._listed or origin.lower() in self._listed:
+            return True
+        page = _parts(origin)
+        if page is None:
+            return False
+        if self._dev and page[1] in _LOCAL_HOSTS:
+            return True
+        return page == _parts(f"{'https' if secure else 'http'}://{host}")
+
+    def refusal(self, origin: str | None) -> str:
+        """What the developer of a refused page should do."""
+        shown = repr(origin)[:120] if origin else "of another site"
+        return f"Origin {shown} is not allowed; add it to ALSOHERE_ORIGINS, or start with --dev while developing."
+
+
+def _parts(origin: str) -> tuple[str, str, int] | None:
+    try:
+        url = urlsplit(origin)
+        port = url.port or _DEFAULT_PORTS.get(url.scheme)
+    except ValueError:
+        return None
+    # An origin has no path, no query and no user: https://evil.example/?https://good.example is not one.
+    if port is None or not url.hostname or url.path or url.query or url.fragment or "@" in url.netloc:
+        return None
+    return url.scheme, url.hostname, port

@@ -1,0 +1,143 @@
+"""Long-polling, over any ASGI server.
+
+Owns: the one GET and the one POST that a session may have under way, and what their bodies may be.
+Invariants: a second GET or POST beside the first ends the session (the client is broken, or there are two of them); a GET that
+its client gives up ends it too, because what it would have carried is lost; packets leave the outbox only for an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from alsohere.errors import CloseCode, Disconnect, PacketError
+from alsohere.node.peer import Peer
+from alsohere.ports import Sink
+from alsohere.server.request import BAD_REQUEST, EngineError
+from alsohere.wire.engineio import CLOSE_PACKET, NOOP_PACKET, Packet, decode_payload, encode_payload
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+BODY_TIMEOUT_S = 10.0
+
+
+class Polling(Sink):
+    """The polling transport of one session: a `ports.Sink` that only keeps and wakes."""
+
+    __slots__ = ("_closing", "_peer", "_poll", "_posting")
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._poll: asyncio.Future[list[Packet]] | None = None
+        self._posting = False
+        peer.outbox.attach(self, ready=False)
+        peer.poll = self
+
+    # -- A `ports.Sink` ----------------------------------------------------------------------------------------------
+
+    def write(self, packet: Packet) -> None:
+        raise AssertionError("a polling outbox is never ready")
+
+    def close(self, code: CloseCode, reason: str) -> None:  # noqa: ARG002 - polling has no close codes
+        farewell = NOOP_PACKET if code is CloseCode.NORMAL else CLOSE_PACKET
+        self.release(farewell)
+
+    def release(self, farewell: Packet) -> None:
+        """Answer a waiting poll with what is left and `farewell`; nothing happens if none waits."""
+        if self._poll is not None and not self._poll.done():
+            # After a takeover what is left goes to the new transport, not here.
+            left = self._peer.outbox.take(1 << 30) if self._peer.ended else []
+            self._poll.set_result([*left, farewell])
+
+    # -- Requests ----------------------------------------------------------------------------------------------------
+
+    async def get(self, receive: Receive, max_bytes: int) -> bytes:
+        """Answer a poll: now if anything waits, otherwise when something comes.
+
+        Raises:
+            EngineError: another poll is under way.
+        """
+        if self._poll is not None:
+            self._peer.disconnect(Disconnect(CloseCode.BAD_PACKET, "two polls at once"))
+            raise EngineError(BAD_REQUEST, "Bad request: another poll of this session is under way")
+        if self._peer.upgrading:
+            return encode_payload([NOOP_PACKET])
+        packets = self._peer.outbox.take(max_bytes) or await self._wait(receive, max_bytes)
+        return encode_payload(packets)
+
+    async def _wait(self, receive: Receive, max_bytes: int) -> list[Packet]:
+        poll = self._poll = asyncio.get_running_loop().create_future()
+        outbox = self._peer.outbox
+        outbox.on_packet = lambda: None if poll.done() else poll.set_result([])
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            await asyncio.wait({poll, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done():
+                self._peer.disconnect(Disconnect(CloseCode.BAD_PACKET, "a poll was given up"))
+                return [CLOSE_PACKET]
+            return poll.result() or outbox.take(max_bytes)
+        finally:
+            gone.cancel()
+            outbox.on_packet = None
+            self._poll = None
+
+    async def post(self, scope: Scope, receive: Receive, max_bytes: int) -> None:
+        """Take a payload.
+
+        Raises:
+            EngineError: too large (413), too slow (408), two at once, or not the protocol; the session is over.
+        """
+        if self._posting:
+            self._peer.disconnect(Disconnect(CloseCode.BAD_PACKET, "two POSTs at once"))
+            raise EngineError(BAD_REQUEST, "Bad request: another POST of this session is under way")
+        self._posting = True
+        try:
+            body = await asyncio.wait_for(read_body(scope, receive, max_bytes), BODY_TIMEOUT_S)
+            packets = decode_payload(body)
+        except TimeoutError:
+            self._peer.disconnect(Disconnect(CloseCode.TOO_SLOW, "slow body"))
+            raise EngineError(BAD_REQUEST, "The body took too long", status=408) from None
+        except Disconnect as disconnect:
+            self._peer.disconnect(disconnect)
+            status = 413 if disconnect.close_code is CloseCode.TOO_BIG else 400
+            raise EngineError(BAD_REQUEST, f"Bad request: {disconnect.reason}", status) from None
+        finally:
+            self._posting = False
+        for data, binary in packets:
+            self._peer.receive(data, binary=binary)
+        if self._peer.ended and packets[-1] != (b"1", False):
+            raise EngineError(BAD_REQUEST, "Bad request: the session was closed")
+
+
+async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
+    """The request's body.
+
+    Raises:
+        PacketError: (1009) larger than `max_bytes`, whether it says so or not; (4400) given up half-way, or a content type
+            that is none of Engine.IO 4's.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or int(value[:16]) > max_bytes):
+            raise PacketError("body larger than maxPayload", CloseCode.TOO_BIG)
+        # Engine.IO 3 sent binary bodies; a server that starts to read one as such never ends it.
+        if name == b"content-type" and value.partition(b";")[0].strip().lower() == b"application/octet-stream":
+            raise PacketError("binary bodies are of Engine.IO 3")
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise PacketError("body given up")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > max_bytes:
+            raise PacketError("body larger than maxPayload", CloseCode.TOO_BIG)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,183 @@
+"""The HTTP side of `alsohere serve`: uvicorn's parser with bounds, and the door to our WebSockets.
+
+Owns: what a connection may cost before it is a request. uvicorn bounds neither the size nor the duration of request headers.
+Invariants: a request head is at most 64 headers and 32 KB and arrives within 10 s; new connections are refused with 503 when
+nine in ten open files are used; WebSockets of our path go to picows, all others to uvicorn's own implementation and so to the
+wrapped application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from alsohere.server.engine import Engine, Request
+from alsohere.server.request import EngineError
+from alsohere.server.takeover import Takeover
+from alsohere.server.websocket import take_over
+
+MAX_HEADERS = 64
+MAX_HEAD_BYTES = 32 * 1024
+MAX_URL_BYTES = 8 * 1024
+HEAD_TIMEOUT_S = 10.0
+HEAD_SWEEP_S = 1.0
+
+_REASONS = {400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 414: b"URI Too Long", 426: b"Upgrade Required"} | {
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
+
+
+def file_limit() -> int:
+    """How many connections this process can hold: nine in ten of its open files."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 9 // 10
+
+
+class HeadWatch:
+    """Connections that have not sent a whole request head yet, oldest first: one timer for all of them."""
+
+    def __init__(self) -> None:
+        self._since: dict[HttpProtocol, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, protocol: HttpProtocol) -> None:
+        loop = asyncio.get_running_loop()
+        self._since[protocol] = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(HEAD_SWEEP_S, self._sweep)
+
+    def remove(self, protocol: HttpProtocol) -> None:
+        self._since.pop(protocol, None)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        for protocol, since in list(self._since.items()):
+            if loop.time() - since < HEAD_TIMEOUT_S:
+                break
+            del self._since[protocol]
+            protocol.transport.abort()
+        self._timer = loop.call_later(HEAD_SWEEP_S, self._sweep) if self._since else None
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One HTTP connection. Made by `factory`, which gives the class what it shares."""
+
+    find_engine: Callable[[str], Engine | None]
+    """The engine of a path, if it is ours."""
+    heads: HeadWatch
+    max_connections: int
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._bad_status = 0
+        if len(self.connections) > self.max_connections:
+            self._refuse(503, b"This server has no room for more connections.")
+            return
+        self.heads.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.heads.remove(self)
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_URL_BYTES:
+            self._bad_status = 414
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._head_bytes += len(name) + len(value)
+        if len(self.headers) > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
+            self._bad_status = 431
+
+    def on_headers_complete(self) -> None:
+        self.heads.remove(self)
+        if not self._bad_status:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._bad_status:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._bad_status:
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        if self._bad_status:
+            return
+        super().data_received(data)
+        if self._bad_status and not self.transport.is_closing():
+            self._refuse(self._bad_status, b"The request's head is too large.")
+
+    def handle_websocket_upgrade(self) -> None:
+        path, _, query = self.url.partition(b"?")
+        engine = self.find_engine(path.decode("latin-1"))
+        if engine is None:
+            self.heads.remove(self)
+            super().handle_websocket_upgrade()
+            return
+        # The transport is no longer uvicorn's to watch: its shutdown must not wait for it.
+        self.connections.discard(self)
+        try:
+            self._upgrade(engine, query)
+        except EngineError as error:
+            self._refuse(error.status, error.body())
+
+    def _upgrade(self, engine: Engine, query: bytes) -> None:
+        headers = tuple(self.headers)
+        key = _websocket_key(headers)
+        if self.parser.get_method() != b"GET":
+            raise EngineError(2, "Bad handshake method: a WebSocket begins with GET")
+        request = Request(query, headers, self.client[0] if self.client else "", self.scheme == "https")
+        asked, handshake, _ = engine.read(request, "websocket")
+        takeover = None
+        if asked.sid is None:
+            peer = engine.open(handshake, "websocket")
+        else:
+            peer = engine.find(asked.sid, handshake)
+            takeover = Takeover(peer)
+        take_over(self.transport, key, peer, takeover, engine.rules.max_payload_bytes)
+
+    def _refuse(self, status: int, body: bytes) -> None:
+        head = b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n" % (
+            status,
+            _REASONS.get(status, b""),
+            b"application/json" if body.startswith(b"{") else b"text/plain; charset=utf-8",
+            len(body),
+        )
+        if status in (429, 503):
+            head += b"retry-after: 5\r\n"
+        self.transport.write(head + b"\r\n" + body)
+        self.transport.close()
+
+
+def _websocket_key(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """The client's key. RFC 6455, section 4.2.1: 16 bytes in base64, and version 13."""
+    found = dict(headers)
+    key = found.get(b"sec-websocket-key", b"").strip()
+    if found.get(b"sec-websocket-version", b"").strip() != b"13":
+        raise EngineError(3, "Bad request: Sec-WebSocket-Version must be 13", status=426)
+    if len(key) != 24 or not key.endswith(b"==") or not key[:22].replace(b"+", b"a").replace(b"/", b"a").isalnum():
+        raise EngineError(3, "Bad request: Sec-WebSocket-Key must be 16 bytes in base64")
+    return key
+
+
+def factory(find_engine: Callable[[str], Engine | None], max_connections: int) -> type[asyncio.Protocol]:
+    """The protocol class of one server, to be given to uvicorn as `http=`."""
+    shared: dict[str, Any] = {
+        "find_engine": staticmethod(find_engine),
+        "heads": HeadWatch(),
+        "max_connections": min(max_connections, file_limit()),
+    }
+    return cast("type[asyncio.Protocol]", type("BoundedHttpProtocol", (HttpProtocol,), shared))

@@ -1,0 +1,88 @@
+"""What an Engine.IO request asks for, checked before anything is looked up.
+
+Engine.IO errors are HTTP answers with a number and a sentence; the numbers are those of the reference server, so that its
+clients understand them. Source: Engine.IO protocol 4, "HTTP long-polling", "Request path", and engine.io's `Server.errors`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+UNKNOWN_TRANSPORT = 0
+UNKNOWN_SID = 1
+BAD_METHOD = 2
+BAD_REQUEST = 3
+FORBIDDEN = 4
+UNSUPPORTED_VERSION = 5
+
+MAX_SID_BYTES = 64
+MAX_QUERY_BYTES = 4096
+
+
+class EngineError(Exception):
+    """A request that is answered with an Engine.IO error.
+
+    Args:
+        code: the number of the reference server.
+        message: a sentence that says the fix.
+        status: the HTTP status.
+    """
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+    def body(self) -> bytes:
+        """The answer's JSON."""
+        return msgspec.json.encode({"code": self.code, "message": self.message})
+
+
+class EngineRequest(NamedTuple):
+    """A request whose query is good."""
+
+    transport: str
+    sid: str | None
+
+
+def read_query(query: bytes, transports: tuple[str, ...] = ("polling", "websocket")) -> EngineRequest:
+    """Check `EIO`, `transport` and `sid`; of a repeated parameter the first counts.
+
+    Raises:
+        EngineError: unsupported version, unknown transport, or a sid that cannot be one.
+    """
+    if len(query) > MAX_QUERY_BYTES:
+        raise EngineError(BAD_REQUEST, "Query too long")
+    values: dict[bytes, bytes] = {}
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        values.setdefault(name, value)
+    if values.get(b"EIO") != b"4":
+        raise EngineError(UNSUPPORTED_VERSION, "Unsupported protocol version: this server speaks Engine.IO 4 (Socket.IO clients 3 and 4)")
+    transport = values.get(b"transport", b"").decode("ascii", "replace")
+    if transport not in transports:
+        raise EngineError(UNKNOWN_TRANSPORT, "Transport unknown: use polling or websocket")
+    if b"j" in values:
+        # JSONP is a <script> of any site: it carries the visitor's cookies and no Origin.
+        raise EngineError(BAD_REQUEST, "JSONP is not supported")
+    if b"b64" in values:
+        raise EngineError(BAD_REQUEST, "b64 is of Engine.IO 3")
+    return EngineRequest(transport, _sid(values.get(b"sid")))
+
+
+def _sid(raw: bytes | None) -> str | None:
+    if raw is None:
+        return None
+    sid = unquote_to_bytes(raw) if len(raw) <= MAX_SID_BYTES * 3 else raw
+    if not sid or len(sid) > MAX_SID_BYTES or not sid.isascii() or not sid.decode().isprintable():
+        raise unknown_sid()
+    return sid.decode()
+
+
+def unknown_sid() -> EngineError:
+    """The same answer for a sid that never was, that is gone, and that is somebody else's."""
+    return EngineError(UNKNOWN_SID, "Session ID unknown")

@@ -1,0 +1,93 @@
+"""Running by itself: uvicorn with our bounds, and an end that clients do not notice.
+
+Shutdown, in this order: not ready (503) while still listening, so that a load balancer turns away; every transport closed, in
+waves over `drain_s`, so that clients reconnect to the next process spread out; then the listener; exit status 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from alsohere.config import Config
+from alsohere.errors import ConfigError
+from alsohere.node.node import Node
+from alsohere.server.asgi import App
+from alsohere.server.engine import Engine
+from alsohere.server.protocol import factory
+
+BACKLOG = 4096
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with a drain before its shutdown, and without its habit of dying of the signal afterwards."""
+
+    def __init__(self, config: uvicorn.Config, node: Node, drain_s: float) -> None:
+        super().__init__(config)
+        self._node = node
+        self._drain_s = drain_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._node.drain(self._drain_s if self._node.peers else 0.0)
+        await super().shutdown(sockets)
+
+
+def serve(app: App, node: Node, find_engine: Callable[[str], Engine | None], config: Config, host: str, port: int) -> None:
+    """Serve until a signal.
+
+    Raises:
+        ConfigError: the port is taken, or the address is not this machine's.
+    """
+    listener = listen(host, port)
+    options: dict[str, Any] = {
+        "http": factory(find_engine, config.connections + 1000),
+        "loop": "uvloop" if _has_uvloop() else "asyncio",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "backlog": BACKLOG,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": 3,
+        "ws_max_size": config.max_payload_bytes,
+        "ws_ping_interval": None,
+        "ws_per_message_deflate": False,
+    }
+    Server(uvicorn.Config(app, **options), node, config.drain_s).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ConfigError with the fix if there can be none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"port: cannot listen on {host}:{port} ({error.strerror}); end the program that has it, or choose another with --port"
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _has_uvloop() -> bool:
+    try:
+        import uvloop  # noqa: F401
+    except ImportError:
+        return False
+    return True

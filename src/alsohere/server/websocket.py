@@ -1,0 +1,210 @@
+"""WebSocket connections of `alsohere serve`: picows behind uvicorn.
+
+uvicorn reads the HTTP request; when it is an upgrade for us, `take_over` hands the transport to picows' `WSProtocol`, which from
+then on calls `WebSocket` for every frame and is called for every packet. No task, no timer and no ASGI messages per connection.
+
+The seam: `WSProtocol` is not public API of picows (hence the narrow version range and tests/server/test_seam.py). It expects to
+read the upgrade request itself, so it is given a minimal one, not the client's: what it parses it keeps, and a browser's
+headers are ten times the size of the four that matter here.
+Rejected: uvicorn's `ws=` class. It is given no path to choose by, and the whole request is serialized and parsed a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
+from picows.picows import WSProtocol
+
+from alsohere.errors import CloseCode, Disconnect, PacketError
+from alsohere.node.peer import Peer
+from alsohere.server.messages import Fragments, check_utf8, frame
+from alsohere.server.takeover import Takeover
+from alsohere.wire.engineio import Packet
+
+TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+PING, CLOSE = WSMsgType.PING, WSMsgType.CLOSE
+
+# picows copies a packet into a buffer that it keeps per connection and that never shrinks. Larger packets go around it, so
+# that one snapshot does not cost every connection its size for good.
+SMALL_BYTES = 1000
+READ_BUFFER_BYTES = 2048
+
+
+class _Silence:
+    """A logger for picows, which otherwise makes one per connection."""
+
+    def isEnabledFor(self, _: int) -> bool:  # noqa: N802 - picows' name
+        return False
+
+    def _ignore(self, *_: object, **__: object) -> None:
+        return
+
+    log = debug = info = warning = error = exception = _ignore
+
+
+_SILENCE = _Silence()
+
+
+class WebSocket(WSListener):  # type: ignore[misc]  # picows is Cython
+    """One client's WebSocket: a `ports.Sink`, and what picows calls.
+
+    Args:
+        peer: the session, or the one that this transport wants to take over.
+        max_bytes: the largest message.
+        takeover: the probe, if this transport is an upgrade.
+    """
+
+    __slots__ = ("_fragments", "_max_bytes", "_peer", "_takeover", "_transport")
+
+    def __init__(self, peer: Peer, max_bytes: int, takeover: Takeover | None) -> None:
+        self._peer = peer
+        self._max_bytes = max_bytes
+        self._takeover = takeover
+        self._fragments: Fragments | None = None
+        self._transport: WSTransport = None
+
+    # -- Called by picows --------------------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        if self._takeover is None:
+            self._peer.outbox.attach(self, ready=True)
+        elif self._takeover.is_refused:
+            self.close(CloseCode.BAD_PACKET, "this session cannot be upgraded")
+
+    def on_ws_frame(self, _: WSTransport, received: WSFrame) -> None:
+        kind = received.msg_type
+        try:
+            if received.rsv1 or received.rsv2 or received.rsv3:
+                raise PacketError("reserved bit set", CloseCode.PROTOCOL)
+            if kind == TEXT and received.fin and self._fragments is None:
+                data = received.get_payload_as_bytes()
+                check_utf8(data)
+                self._receive(data, binary=False)
+            elif kind in (TEXT, BINARY, CONTINUATION):
+                self._receive_fragment(kind, received)
+            elif kind == PING:
+                self._peer.spend()
+                self._transport.send_pong(received.get_payload_as_bytes())
+            elif kind == CLOSE:
+                self._transport.send_close(received.get_close_code() or CloseCode.NORMAL)
+                self._transport.disconnect()
+        except Disconnect as disconnect:
+            self._fail(disconnect)
+
+    def on_ws_disconnected(self, _: WSTransport) -> None:
+        if self._takeover is not None:
+            self._takeover.abort()
+        else:
+            self._peer.end()
+
+    def pause_writing(self) -> None:
+        if self._peer.outbox.sink is self:
+            self._peer.outbox.pause()
+
+    def resume_writing(self) -> None:
+        if self._peer.outbox.sink is self:
+            self._peer.outbox.resume()
+
+    # -- A `ports.Sink` ----------------------------------------------------------------------------------------------
+
+    def write(self, packet: Packet) -> None:
+        data = packet.data
+        if len(data) <= SMALL_BYTES:
+            self._transport.send(BINARY if packet.binary else TEXT, data)
+        elif not self._transport.is_close_frame_sent:
+            self._transport.underlying_transport.write(frame(data, binary=packet.binary))
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        transport = self._transport
+        if transport is None or transport.is_disconnected:
+            return
+        transport.send_close(int(code), reason.encode()[:120])
+        # A client that reads nothing would keep a graceful close waiting for as long as TCP likes.
+        transport.disconnect(graceful=transport.underlying_transport.get_write_buffer_size() == 0)
+
+    # -- Messages ----------------------------------------------------------------------------------------------------
+
+    def _receive_fragment(self, kind: WSMsgType, received: WSFrame) -> None:
+        data = received.get_payload_as_bytes()
+        if kind == CONTINUATION:
+            if self._fragments is None:
+                raise PacketError("continuation of nothing", CloseCode.PROTOCOL)
+            self._fragments.add(data)
+        elif self._fragments is not None:
+            raise PacketError("a new message inside another", CloseCode.PROTOCOL)
+        else:
+            self._fragments = Fragments(data, binary=kind == BINARY, max_bytes=self._max_bytes)
+        if received.fin:
+            (message, binary), self._fragments = self._fragments.finish(), None
+            if not binary:
+                check_utf8(message)
+            self._receive(message, binary=binary)
+
+    def _receive(self, data: bytes, *, binary: bool) -> None:
+        if self._takeover is None:
+            self._peer.receive(data, binary=binary)
+        elif self._takeover.receive(self, data, binary=binary):
+            self._takeover = None
+
+    def _fail(self, disconnect: Disconnect) -> None:
+        if self._takeover is None:
+            self._peer.disconnect(disconnect)
+        else:
+            self.close(disconnect.close_code, disconnect.reason)
+
+
+class _NoHeaders(dict[str, str]):
+    """What picows keeps of a request once it has been answered."""
+
+
+_NO_HEADERS = _NoHeaders()
+
+
+def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Takeover | None, max_bytes: int) -> None:
+    """Answer an upgrade request and let picows have the connection.
+
+    Args:
+        transport: uvicorn's, which has read the whole request and nothing after it.
+        key: the Sec-WebSocket-Key header.
+        peer: the session.
+        takeover: the probe, if this is an upgrade of a polling session.
+        max_bytes: the largest message.
+    """
+    listener = WebSocket(peer, max_bytes, takeover)
+    protocol = WSProtocol(
+        None,  # host_port: a client's
+        None,  # ws_path: a client's
+        False,  # is_client_side
+        lambda _request: listener,
+        _SILENCE,
+        False,  # disconnect_on_exception: nothing leaves on_ws_frame
+        None,  # websocket_handshake_timeout: the request is here
+        False,  # enable_auto_ping: Engine.IO has its own heartbeat
+        None,
+        None,
+        WSAutoPingStrategy.PING_WHEN_IDLE,
+        False,  # enable_auto_pong: pongs are counted against the client's packets
+        max_bytes,
+        None,
+        READ_BUFFER_BYTES,
+    )
+    protocol.connection_made(transport)
+    transport.set_protocol(protocol)
+    request = (
+        b"GET / HTTP/1.1\r\nHost: -\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: " + key + b"\r\n\r\n"
+    )
+    protocol.get_buffer(len(request))[: len(request)] = request
+    protocol.buffer_updated(len(request))
+    _slim(protocol.transport)
+
+
+def _slim(transport: Any) -> None:
+    kept: WSUpgradeRequest | None = transport.request
+    if kept is not None:
+        kept.headers = _NO_HEADERS
+    if transport.response is not None:
+        transport.response.headers = _NO_HEADERS
