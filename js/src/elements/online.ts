@@ -41,8 +41,7 @@ export class AlsoOnline extends PresenceElement {
   protected render(): void {
     const snapshot = this.held?.getSnapshot();
     if (!snapshot) return;
-    const known = snapshot.mode !== null;
-    this.#label.textContent = known ? texts.online(snapshot.count) : "…";
+    this.#label.textContent = texts.online(snapshot.mode === null ? "…" : snapshot.count);
     this.#button.toggleAttribute("data-stale", snapshot.status !== "live");
     this.#button.title = snapshot.status === "stale" ? texts.reconnecting : "";
     if (this.#list) this.#panel.show(snapshot);

@@ -6,7 +6,8 @@ export const texts = {
   away: "away",
   /** The name of the list of faces. */
   here: (count: number): string => (count === 1 ? "1 person here" : `${count} people here`),
-  online: (count: number): string => `${count} online`,
+  /** "…" while the count is not known. */
+  online: (count: number | "…"): string => `${count} online`,
   /** The heading of the list behind the count. */
   onlineTitle: "Online now",
   hereTitle: "Here now",
