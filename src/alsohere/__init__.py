@@ -1,12 +1,12 @@
 """Who is here, who is also on this page: presence for any Socket.IO client.
 
-    from alsohere import AlsoHere
+from alsohere import AlsoHere
 
-    here = AlsoHere(dev=True)
-    here.run()
+here = AlsoHere(dev=True)
+here.run()
 """
 
-from alsohere.__about__ import VERSION as __version__
+from alsohere.__about__ import VERSION as __version__  # noqa: N811
 from alsohere.app import AlsoHere, Namespace
 from alsohere.config import Config
 from alsohere.errors import (
@@ -20,9 +20,9 @@ from alsohere.errors import (
     Refusal,
     Unauthenticated,
 )
+from alsohere.facts import Member, RoomCount
 from alsohere.node.connection import Connection
 from alsohere.types import ONLINE, User
-from alsohere.wire.events import Member, RoomCount
 
 __all__ = [
     "ONLINE",

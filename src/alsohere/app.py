@@ -18,6 +18,7 @@ from alsohere.backends.memory import MemoryRooms
 from alsohere.config import Config
 from alsohere.domain.feed import FeedRules
 from alsohere.errors import BadRequest
+from alsohere.facts import Member, RoomCount
 from alsohere.node.clock import Pulse, SystemClock
 from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event
 from alsohere.node.node import Node, NodeRules
@@ -26,10 +27,10 @@ from alsohere.server.auth import IdentityRule, Tokens, check_user
 from alsohere.server.engine import Engine
 from alsohere.server.origin import OriginRule
 from alsohere.server.proxies import ProxyRule
+from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route, problem
 from alsohere.session.session import SessionRules
 from alsohere.types import ONLINE, Room, User
-from alsohere.wire.events import Member, RoomCount
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_BATCH = 1000
@@ -227,7 +228,15 @@ class AlsoHere(Namespace):
         """End every connection of a user; their clients stay away. Returns how many there were."""
         return self.node.kick(user_id)
 
-    def token(self, user_id: str | int, *, name: str = "", info: dict[str, Any] | None = None, ttl_s: float = 3600, rooms: Iterable[str] | None = None) -> str:
+    def token(
+        self,
+        user_id: str | int,
+        *,
+        name: str = "",
+        info: dict[str, Any] | None = None,
+        ttl_s: float = 3600,
+        rooms: Iterable[str] | None = None,
+    ) -> str:
         """A token that lets a client connect as a user.
 
         Args:
@@ -261,9 +270,9 @@ class AlsoHere(Namespace):
         Args:
             host, port: over those of the settings.
         """
-        from alsohere.server.serve import serve  # uvicorn is only needed here
-
-        serve(self, self.node, self.find_engine, self.config, host or self.config.host, self.config.port if port is None else port)
+        serve(
+            self, self.node, self.find_engine, self.config, host or self.config.host, self.config.port if port is None else port
+        )
 
     def find_engine(self, path: str) -> Engine | None:
         """The Engine.IO endpoint of a whole path, if it is one of ours."""
@@ -353,6 +362,3 @@ def _node_rules(config: Config) -> NodeRules:
         # Heartbeats may be late by a twentieth of the shortest of their intervals.
         wheel_resolution_s=min(0.1, config.ping_interval_s / 20, config.ping_timeout_s / 20),
     )
-
-
-

@@ -67,8 +67,10 @@ def _run(here: AlsoHere) -> None:
 
 
 def _log_to_stderr(config: Config) -> None:
-    renderer = structlog.processors.JSONRenderer() if config.log_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    before = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
+    renderer = (
+        structlog.processors.JSONRenderer() if config.log_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    before: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
     if config.log_json:
         before.append(structlog.processors.format_exc_info)
     handler = logging.StreamHandler()
@@ -152,7 +154,10 @@ def problems(config: Config) -> list[str]:
             config.lets_anonymous_in and config.secret is None and not config.dev,
             "without ALSOHERE_SECRET, anonymous visitors get a new id whenever the server starts",
         ),
-        (config.metrics and not local, "metrics are served to anybody who reaches the port; set ALSOHERE_METRICS=0 or block the path"),
+        (
+            config.metrics and not local,
+            "metrics are served to anybody who reaches the port; set ALSOHERE_METRICS=0 or block the path",
+        ),
         (
             config.connections > file_limit(),
             f"connections is {config.connections}, and this process may only open files for {file_limit()}; raise `ulimit -n`",

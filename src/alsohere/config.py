@@ -56,10 +56,14 @@ class Config(BaseSettings):
         1, ge=1, le=64, validation_alias=AliasChoices("ALSOHERE_WORKERS", "WEB_CONCURRENCY"), description="processes to run"
     )
     redis_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("ALSOHERE_REDIS_URL", "REDIS_URL"), description="Valkey or Redis, for more than one process"
+        None,
+        validation_alias=AliasChoices("ALSOHERE_REDIS_URL", "REDIS_URL"),
+        description="Valkey or Redis, for more than one process",
     )
     database_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("ALSOHERE_DATABASE_URL", "DATABASE_URL"), description="PostgreSQL or SQLite, for what must last"
+        None,
+        validation_alias=AliasChoices("ALSOHERE_DATABASE_URL", "DATABASE_URL"),
+        description="PostgreSQL or SQLite, for what must last",
     )
     metrics: bool = Field(True, description="serve /metrics")
     log_json: bool = Field(False, description="one JSON object per line, instead of text for people")
@@ -108,7 +112,9 @@ class Config(BaseSettings):
         """
         unknown = set(given) - set(cls.model_fields)
         if unknown:
-            raise ConfigError("; ".join(f"there is no setting {name!r}{_hint(name, list(cls.model_fields))}" for name in sorted(unknown)))
+            raise ConfigError(
+                "; ".join(f"there is no setting {name!r}{_hint(name, list(cls.model_fields))}" for name in sorted(unknown))
+            )
         try:
             return cls(**given)
         except ValidationError as error:

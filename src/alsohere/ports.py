@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from alsohere.domain.presence import Transition
 from alsohere.domain.roster import Roster
+from alsohere.facts import LeaveReason
 from alsohere.types import User
 from alsohere.wire.engineio import Packet
-from alsohere.wire.events import LeaveReason
 
 if TYPE_CHECKING:
     from alsohere.errors import CloseCode

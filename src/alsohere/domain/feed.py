@@ -24,7 +24,7 @@ from itertools import chain
 import msgspec
 
 from alsohere.domain.roster import RoomRoster, Roster
-from alsohere.wire.events import At, LeaveReason, Member, MemberLeave, MemberUpdate, Mode, RoomChanged, Snapshot, Watch
+from alsohere.facts import At, LeaveReason, Member, MemberLeave, MemberUpdate, Mode, RoomChanged, Snapshot, Watch
 
 LOG_FRAMES = 64
 NOBODY = RoomRoster()

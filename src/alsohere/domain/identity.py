@@ -16,14 +16,14 @@ from alsohere.types import User
 # \Z, not $: a trailing newline is not part of an id.
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 
-_COLOURS = (
-    "Amber Azure Coral Copper Crimson Golden Green Indigo Ivory Jade Lilac Lime Maroon Mint Navy Olive Orange Pearl Pink "
-    "Plum Purple Red Rose Ruby Rust Sand Scarlet Silver Teal Violet White Yellow"
-).split()
-_ANIMALS = (
-    "Badger Bear Beaver Bison Cat Crane Deer Dolphin Dove Eagle Falcon Finch Fox Hare Hawk Heron Ibis Jay Koala Lark Lynx "
-    "Marten Mole Moose Otter Owl Panda Puffin Raven Robin Seal Swan"
-).split()
+_COLOURS = """
+Amber Azure Coral Copper Crimson Golden Green Indigo Ivory Jade Lilac Lime Maroon Mint Navy Olive
+Orange Pearl Pink Plum Purple Red Rose Ruby Rust Sand Scarlet Silver Teal Violet White Yellow
+""".split()
+_ANIMALS = """
+Badger Bear Beaver Bison Cat Crane Deer Dolphin Dove Eagle Falcon Finch Fox Hare Hawk Heron
+Ibis Jay Koala Lark Lynx Marten Mole Moose Otter Owl Panda Puffin Raven Robin Seal Swan
+""".split()
 
 
 def is_visitor_id(text: object) -> bool:

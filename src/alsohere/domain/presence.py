@@ -21,8 +21,8 @@ from collections import deque
 from itertools import count
 
 from alsohere.errors import NotInRoom
+from alsohere.facts import LeaveReason, Member, Status
 from alsohere.types import Scalar, User
-from alsohere.wire.events import LeaveReason, Member, Status
 
 State = dict[str, Scalar]
 NO_STATE: State = {}

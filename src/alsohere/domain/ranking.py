@@ -8,7 +8,7 @@ somebody watches, once a second, however many changes there were.
 from __future__ import annotations
 
 from alsohere.domain.roster import Roster
-from alsohere.wire.events import RankingChanged, RoomCount
+from alsohere.facts import RankingChanged, RoomCount
 
 MAX_LIMIT = 100
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from heapq import nsmallest
 from itertools import islice
 
+from alsohere.facts import Member, RoomCount
 from alsohere.types import ONLINE, Position
-from alsohere.wire.events import Member, RoomCount
 
 
 class RoomRoster:
@@ -78,5 +78,7 @@ class Roster:
 
     def ranking(self, prefix: str, limit: int) -> list[RoomCount]:
         """The rooms with the most people, reserved ones left out; ties by name."""
-        counts = ((-len(roster.members), room) for room, roster in self._rooms.items() if room != ONLINE and room.startswith(prefix))
+        counts = (
+            (-len(roster.members), room) for room, roster in self._rooms.items() if room != ONLINE and room.startswith(prefix)
+        )
         return [RoomCount(room, -negative) for negative, room in nsmallest(limit, counts)]

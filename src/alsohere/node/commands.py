@@ -14,10 +14,10 @@ import msgspec
 from alsohere.domain.access import check_granted, check_room
 from alsohere.domain.ranking import MAX_LIMIT
 from alsohere.errors import BadRequest, Forbidden, RateExceeded, Refusal
+from alsohere.facts import Snapshot
 from alsohere.node.connection import Connection
 from alsohere.session.events import EventReceived
 from alsohere.wire import events
-from alsohere.wire.events import Snapshot
 
 if TYPE_CHECKING:
     from alsohere.node.node import Node
@@ -169,9 +169,7 @@ _RUN: dict[str, tuple[str | None, Callable[[Any], list[str]], Callable[..., None
     "user:identify": (None, _nowhere, _identify),
     "user:status": (None, _nowhere, _status),
 }
-TABLE: dict[str, Command] = {
-    name: Command(msgspec.json.Decoder(struct), *_RUN[name]) for name, struct in events.COMMANDS.items()
-}
+TABLE: dict[str, Command] = {name: Command(msgspec.json.Decoder(struct), *_RUN[name]) for name, struct in events.COMMANDS.items()}
 
 
 # -- Carrying one out --------------------------------------------------------------------------------------------------

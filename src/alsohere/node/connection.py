@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from alsohere.facts import Member, Watch
 from alsohere.types import Scalar, User
-from alsohere.wire.events import Member, Watch
 
 if TYPE_CHECKING:
     from alsohere.node.lane import Lane

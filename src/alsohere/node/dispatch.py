@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from alsohere.errors import BadRequest, CloseCode, Disconnect, PacketError, Refusal
+from alsohere.facts import LeaveReason
 from alsohere.node import commands
 from alsohere.node.commands import Answer
 from alsohere.node.connection import Connection
@@ -18,7 +19,6 @@ from alsohere.node.hooks import Handler
 from alsohere.node.lane import Lane
 from alsohere.session.events import AckReceived, BinaryEventReceived, EventReceived, Unreadable
 from alsohere.wire import socketio
-from alsohere.wire.events import LeaveReason
 
 if TYPE_CHECKING:
     from alsohere.node.node import Node
@@ -69,7 +69,6 @@ class Dispatch:
     def _call_handler(
         self, connection: Connection, handler: Handler, event: EventReceived | BinaryEventReceived, answer: Answer
     ) -> Coroutine[Any, Any, None] | None:
-        node = self._node
         try:
             commands.check_rate(connection)
             raw = isinstance(event, EventReceived)
@@ -95,7 +94,7 @@ class Dispatch:
             self._failed(answer)
 
     def _failed(self, answer: Answer) -> None:
-        self._node.log.exception("an event handler failed")
+        self._node.log.exception("an event handler failed")  # noqa: LOG004 - called from the handlers' except
         self._node.metrics.internal_error()
         answer.refused(Refusal("The application failed to handle this event.", code="internal"))
 

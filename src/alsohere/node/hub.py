@@ -18,10 +18,10 @@ from alsohere.domain.feed import Feed, FeedRules
 from alsohere.domain.ranking import Ranking
 from alsohere.domain.roster import Roster
 from alsohere.errors import LimitReached
+from alsohere.facts import At, LeaveReason, RankingChanged, RoomCount, Snapshot, Watch
 from alsohere.node.connection import Connection
 from alsohere.wire import socketio
 from alsohere.wire.engineio import Packet
-from alsohere.wire.events import At, LeaveReason, RankingChanged, RoomCount, Snapshot, Watch
 from alsohere.wire.socketio import encode_fact
 
 # A ranking costs a pass over all rooms once a second.

@@ -20,6 +20,7 @@ from alsohere.domain.access import check_room, patch_state
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.presence import Presence, Transition
 from alsohere.errors import CloseCode, Disconnect, LimitReached, NotInRoom
+from alsohere.facts import At, LeaveReason, Member, RoomCount, Snapshot, Status, Watch
 from alsohere.node.admission import Admission
 from alsohere.node.connection import Connection
 from alsohere.node.dispatch import Dispatch
@@ -37,7 +38,6 @@ from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
 from alsohere.wire import socketio
 from alsohere.wire.engineio import Packet
-from alsohere.wire.events import At, LeaveReason, Member, RoomCount, Snapshot, Status, Watch
 
 SWEEP_S = 1.0
 MAX_WAITING_HOOKS = 10_000

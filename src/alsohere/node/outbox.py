@@ -14,9 +14,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from alsohere.ports import Sink
 from alsohere.wire.engineio import Packet
+
+if TYPE_CHECKING:
+    from alsohere.node.peer import Peer
 
 CONFLATE_AFTER = 8
 
@@ -43,7 +47,7 @@ class Outbox:
 
     __slots__ = ("_queue", "_rules", "on_packet", "overflowed", "owner", "queued_bytes", "ready", "sink")
 
-    def __init__(self, rules: OutboxRules, owner: object) -> None:
+    def __init__(self, rules: OutboxRules, owner: Peer) -> None:
         self.owner = owner
         self.sink: Sink | None = None
         self.ready = False

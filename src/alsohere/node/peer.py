@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from alsohere.errors import CloseCode, Disconnect
+from alsohere.facts import LeaveReason
 from alsohere.node.handshake import Handshake
 from alsohere.node.outbox import Outbox
 from alsohere.session.session import Session
 from alsohere.wire.engineio import Packet
-from alsohere.wire.events import LeaveReason
 
 if TYPE_CHECKING:
     from alsohere.node.connection import Connection

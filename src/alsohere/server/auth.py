@@ -148,7 +148,12 @@ def check_user(user: User) -> User:
     Raises:
         Unauthenticated: the id is empty, too long or has control characters, or pretends to be anonymous.
     """
-    if not isinstance(user.id, str) or not user.id or len(user.id.encode("utf-8", "replace")) > MAX_ID_BYTES or _CONTROLS.search(user.id):
+    if (
+        not isinstance(user.id, str)
+        or not user.id
+        or len(user.id.encode("utf-8", "replace")) > MAX_ID_BYTES
+        or _CONTROLS.search(user.id)
+    ):
         raise Unauthenticated("A user id is 1 to 128 bytes of text without control characters.")
     if user.id.startswith("~") != user.anonymous:
         raise Unauthenticated("Ids that begin with ~ are those of anonymous visitors.")

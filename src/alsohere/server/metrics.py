@@ -88,8 +88,8 @@ class NodeCollector(Collector):
         }
         for (name, label), counts in labelled.items():
             family = CounterMetricFamily(name, COUNTERS[name], labels=[label])
-            for value, amount in counts.items():
-                family.add_metric([value], amount)
+            for label_value, amount in counts.items():
+                family.add_metric([label_value], amount)
             yield family
 
 

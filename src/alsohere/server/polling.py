@@ -37,7 +37,7 @@ class Polling(Sink):
 
     # -- A `ports.Sink` ----------------------------------------------------------------------------------------------
 
-    def write(self, packet: Packet) -> None:
+    def write(self, packet: Packet) -> None:  # noqa: ARG002
         raise AssertionError("a polling outbox is never ready")
 
     def close(self, code: CloseCode, reason: str) -> None:  # noqa: ARG002 - polling has no close codes

@@ -27,7 +27,7 @@ class ProxyRule:
             if name in (b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"):
                 values[name] = value.decode("latin-1")
         host = values.get(b"host", "")
-        if not (self._all or peer in self._trusted) or len(values) < 2:  # noqa: PLR2004
+        if not (self._all or peer in self._trusted) or len(values) < 2:
             return peer, secure, host
         forwarded = [address.strip() for address in values.get(b"x-forwarded-for", "").split(",")]
         client = next((address for address in reversed(forwarded) if address and address not in self._trusted), peer)

@@ -62,7 +62,9 @@ def read_query(query: bytes, transports: tuple[str, ...] = ("polling", "websocke
         name, _, value = pair.partition(b"=")
         values.setdefault(name, value)
     if values.get(b"EIO") != b"4":
-        raise EngineError(UNSUPPORTED_VERSION, "Unsupported protocol version: this server speaks Engine.IO 4 (Socket.IO clients 3 and 4)")
+        raise EngineError(
+            UNSUPPORTED_VERSION, "Unsupported protocol version: this server speaks Engine.IO 4 (Socket.IO clients 3 and 4)"
+        )
     transport = values.get(b"transport", b"").decode("ascii", "replace")
     if transport not in transports:
         raise EngineError(UNKNOWN_TRANSPORT, "Transport unknown: use polling or websocket")

@@ -90,7 +90,9 @@ class Site:
     async def room(self, request: Request) -> Response:
         """`GET /api/v1/rooms/{room}`: who is in a room. The room is percent-encoded."""
         room = request.path_params["room"]
-        return self._refusal(request) or json({"room": room, "count": self._node.count(room), "members": self._node.members(room)})
+        return self._refusal(request) or json(
+            {"room": room, "count": self._node.count(room), "members": self._node.members(room)}
+        )
 
     def _refusal(self, request: Request) -> Response | None:
         if self._api_key is None:
@@ -119,4 +121,8 @@ def _script(name: str) -> Response:
     path = STATIC / name
     if not path.exists():
         return problem(404, "Not found", "The browser bundle is not built: run `make js`.")
-    return FileResponse(path, media_type="text/javascript; charset=utf-8", headers={"cache-control": "no-cache", "access-control-allow-origin": "*"})
+    return FileResponse(
+        path,
+        media_type="text/javascript; charset=utf-8",
+        headers={"cache-control": "no-cache", "access-control-allow-origin": "*"},
+    )

@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
-from picows.picows import WSProtocol
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # see "The seam"
 
 from alsohere.errors import CloseCode, Disconnect, PacketError
 from alsohere.node.peer import Peer
@@ -47,7 +47,7 @@ class _Silence:
 _SILENCE = _Silence()
 
 
-class WebSocket(WSListener):  # type: ignore[misc]  # picows is Cython
+class WebSocket(WSListener):
     """One client's WebSocket: a `ports.Sink`, and what picows calls.
 
     Args:
@@ -63,7 +63,7 @@ class WebSocket(WSListener):  # type: ignore[misc]  # picows is Cython
         self._max_bytes = max_bytes
         self._takeover = takeover
         self._fragments: Fragments | None = None
-        self._transport: WSTransport = None
+        self._transport: Any = None
 
     # -- Called by picows --------------------------------------------------------------------------------------------
 
@@ -156,11 +156,8 @@ class WebSocket(WSListener):  # type: ignore[misc]  # picows is Cython
             self.close(disconnect.close_code, disconnect.reason)
 
 
-class _NoHeaders(dict[str, str]):
-    """What picows keeps of a request once it has been answered."""
-
-
-_NO_HEADERS = _NoHeaders()
+_NO_HEADERS: dict[str, str] = {}
+"""What picows keeps of a request once it has been answered."""
 
 
 def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Takeover | None, max_bytes: int) -> None:
@@ -203,8 +200,7 @@ def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Ta
 
 
 def _slim(transport: Any) -> None:
-    kept: WSUpgradeRequest | None = transport.request
-    if kept is not None:
-        kept.headers = _NO_HEADERS
+    if transport.request is not None:
+        transport.request.headers = _NO_HEADERS
     if transport.response is not None:
         transport.response.headers = _NO_HEADERS

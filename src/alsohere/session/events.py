@@ -65,4 +65,13 @@ class TransportClosed(msgspec.Struct, frozen=True):
     """The client closed the whole session."""
 
 
-Event = ConnectAsked | EventReceived | BinaryEventReceived | AckReceived | Unreadable | MessageReceived | NamespaceLeft | TransportClosed
+Event = (
+    ConnectAsked
+    | EventReceived
+    | BinaryEventReceived
+    | AckReceived
+    | Unreadable
+    | MessageReceived
+    | NamespaceLeft
+    | TransportClosed
+)

@@ -84,7 +84,18 @@ class Session:
         now_s: the time of the handshake.
     """
 
-    __slots__ = ("_acks", "_assembly", "_last_ack_id", "_namespaces", "_refused", "_rules", "closed", "connect_by_s", "heartbeat", "sid")
+    __slots__ = (
+        "_acks",
+        "_assembly",
+        "_last_ack_id",
+        "_namespaces",
+        "_refused",
+        "_rules",
+        "closed",
+        "connect_by_s",
+        "heartbeat",
+        "sid",
+    )
 
     def __init__(self, sid: str, rules: SessionRules, now_s: float) -> None:
         self.sid = sid
