@@ -12,10 +12,10 @@ let server: Server;
 let url: string;
 const stores: Here[] = [];
 
-async function serve(path: string, accept: (socket: Socket) => void, admit: (auth: any) => Error | undefined = () => undefined): Promise<void> {
+async function serve(path: string, accept: (socket: Socket) => void, admit: (auth: any) => Error | undefined | void = () => undefined): Promise<void> {
   const http = createServer();
   server = new Server(http, { path: `${path}socket.io/` });
-  server.use((socket, next) => next(admit(socket.handshake.auth)));
+  server.use((socket, next) => next(admit(socket.handshake.auth) ?? undefined));
   server.on("connection", accept);
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(http.address() as AddressInfo).port}${path}`;
@@ -103,6 +103,22 @@ test("getToken is asked at every connect, and once more when a token was refused
   const here = store({ getToken: async () => `t${++n}` });
   await until(here, () => here.getSnapshot().status === "connected");
   assert.deepEqual(seen, ["t1", "t2"]);
+});
+
+test("who identified stays that after a lost transport", async () => {
+  const seen: unknown[] = [];
+  await serve(
+    "/",
+    (socket) => socket.on("user:identify", (_, ack) => ack({ ok: true, self: { id: "ann" } })),
+    ({ token, visitor }) => void seen.push(token ?? (visitor && "visitor")),
+  );
+  const here = store({});
+  await until(here, () => here.getSnapshot().status === "connected");
+  await here.identify("signed");
+  assert.equal(here.getSnapshot().selfId, "ann");
+  here.socket.io.engine.close();
+  await until(here, () => seen.length === 2 && here.getSnapshot().status === "connected");
+  assert.deepEqual(seen, ["visitor", "signed"]);
 });
 
 test("without options the page's connection is joined; with options another is opened", async () => {

@@ -26,9 +26,16 @@ export class Here extends Store {
     readonly url: string,
     /** For events of your own. */
     readonly socket: Socket,
+    private readonly identified: (token: string) => void,
     private readonly forget: () => void,
   ) {
     super(socket);
+  }
+
+  /** Also holds for the connections that follow a lost one. */
+  override async identify(token: string): Promise<void> {
+    await super.identify(token);
+    this.identified(token);
   }
 
   /** Leave for good. */
@@ -57,18 +64,20 @@ export function connect(url?: string, options?: ConnectOptions): Here {
   const existing = open.get(base);
   if (existing && !options) return existing;
   const { origin, pathname } = new URL(base);
+  let { token } = options ?? {};
   const socket = io(origin, {
     path: `${pathname}socket.io/`,
     transports: ["websocket", "polling"],
     tryAllTransports: true,
     forceNew: true,
     ...options?.socket,
-    auth: (give) => void credentials(options ?? {}).then(give, (error) => here.set({ error: failed(error) })),
+    auth: (give) => void credentials({ ...options, ...(token && { token }) }).then(give, (error) => here.set({ error: failed(error) })),
   });
-  const here = new Here(base, socket, () => {
+  const forget = (): void => {
     stop();
     if (open.get(base) === here) open.delete(base);
-  });
+  };
+  const here = new Here(base, socket, (identified) => (token = identified), forget);
   const stop = watchPage(here.page);
   if (!existing) open.set(base, here);
   follow(here, options ?? {});
