@@ -114,7 +114,11 @@ class AlsoHere(Namespace):
         self._router = Router(Site(self.node, self.config).routes, redirect_slashes=False)
 
     def engine(self, session_rules: SessionRules) -> Engine:
-        """An Engine.IO endpoint of this application's node."""
+        """An Engine.IO endpoint of this application's node.
+
+        Args:
+            session_rules: the protocol's numbers.
+        """
         return Engine(self.node, OriginRule(self.config), ProxyRule(self.config.trusted_proxies), session_rules)
 
     def add_demo(self) -> None:
@@ -161,6 +165,9 @@ class AlsoHere(Namespace):
 
         Args:
             name: begins with "/".
+
+        Raises:
+            ValueError: it does not.
         """
         if not name.startswith("/"):
             raise ValueError("a namespace begins with /")
@@ -208,11 +215,19 @@ class AlsoHere(Namespace):
         return self.node.members(ONLINE)
 
     async def room(self, room: str) -> list[Member]:
-        """Who is in a room; invisible users are left out."""
+        """Who is in a room; invisible users are left out.
+
+        Args:
+            room: its name.
+        """
         return self.node.members(room)
 
     async def count(self, room: str = ONLINE) -> int:
-        """How many distinct users are in a room, invisible ones included."""
+        """How many distinct users are in a room, invisible ones included.
+
+        Args:
+            room: its name; by default everybody who is online.
+        """
         return self.node.count(Room(room))
 
     async def rooms(self, prefix: str = "", limit: int = 100) -> list[RoomCount]:
@@ -220,12 +235,16 @@ class AlsoHere(Namespace):
 
         Args:
             prefix: only rooms that begin with it.
-            limit: how many.
+            limit: how many, at most.
         """
         return self.node.ranking(prefix, limit)
 
     async def kick(self, user_id: str) -> int:
-        """End every connection of a user; their clients stay away. Returns how many there were."""
+        """End every connection of a user; their clients stay away. Returns how many there were.
+
+        Args:
+            user_id: whose.
+        """
         return self.node.kick(user_id)
 
     def token(
@@ -275,7 +294,11 @@ class AlsoHere(Namespace):
         )
 
     def find_engine(self, path: str) -> Engine | None:
-        """The Engine.IO endpoint of a whole path, if it is one of ours."""
+        """The Engine.IO endpoint of a path, if it is one of ours.
+
+        Args:
+            path: below the mount point, with the `path` that this object was given.
+        """
         if not path.startswith(self.path):
             return None
         inner = path[len(self.path) :]

@@ -88,14 +88,21 @@ class Connection:
     # -- What a handler may do ---------------------------------------------------------------------------------------
 
     async def emit(self, name: str, *args: Any) -> None:
-        """Send an event to this connection. Bytes among the arguments travel as attachments.
+        """Send an event to this connection. After the connection has ended this does nothing.
 
-        After the connection has ended this does nothing.
+        Args:
+            name: of the event.
+            args: JSON values; bytes among them travel as attachments.
         """
         self._node.emit(self, name, args)
 
     async def call(self, name: str, *args: Any, timeout_s: float = 10.0) -> list[Any]:
         """Send an event and wait for the client's acknowledgement.
+
+        Args:
+            name: of the event.
+            args: JSON values or bytes.
+            timeout_s: how long to wait, in seconds.
 
         Returns:
             The arguments of the acknowledgement.
@@ -119,11 +126,15 @@ class Connection:
         Raises:
             BadRequest: the room or the state is not one.
             LimitReached: the connection is in too many rooms.
+            NotInRoom: the connection has ended.
         """
         return self._node.enter(self, room, state, watch)
 
     async def leave(self, room: str) -> None:
         """Take this connection out of a room, at once.
+
+        Args:
+            room: its name.
 
         Raises:
             NotInRoom: it is not there.
@@ -131,7 +142,11 @@ class Connection:
         self._node.leave(self, room)
 
     async def update(self, room: str, state: dict[str, Scalar]) -> Member:
-        """Patch what others see of this connection in a room; None deletes a key.
+        """Patch what others see of this connection in a room.
+
+        Args:
+            room: its name.
+            state: the keys that change; None deletes one.
 
         Raises:
             NotInRoom: it is not there.
@@ -140,7 +155,15 @@ class Connection:
         return self._node.update(self, room, state)
 
     async def identify(self, user: User) -> None:
-        """Make this connection somebody else's: in each of its rooms the old user leaves and the new one enters."""
+        """Make this connection somebody else's: in each of its rooms the old user leaves and the new one enters.
+
+        Args:
+            user: who it is from now on.
+
+        Raises:
+            LimitReached: that user has too many connections already.
+            NotInRoom: the connection has ended.
+        """
         self._node.identify(self, user)
 
     async def disconnect(self) -> None:
