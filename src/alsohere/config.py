@@ -107,6 +107,9 @@ class Config(BaseSettings):
     def load(cls, **given: Any) -> Config:
         """The settings: `given` over the environment over the defaults.
 
+        Args:
+            given: settings by name.
+
         Raises:
             ConfigError: names each setting that is wrong.
         """
@@ -134,7 +137,7 @@ def environment_names() -> dict[str, str]:
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A sentence for every ALSOHERE_ variable that nobody reads, with the nearest name that somebody does."""
-    known = list(environment_names())
+    known = [*environment_names(), "ALSOHERE_URL"]  # the last is read by `alsohere online` alone
     return [
         f"{name} is not a setting of alsohere{_hint(name, known)}"
         for name in sorted(environ)
