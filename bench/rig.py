@@ -106,8 +106,8 @@ class Rig:
     def tell(self, count: int, text: str, limit_s: float = 20) -> Answer:
         return self._ask(limit_s, "tell", count, limit_s, text)
 
-    def events(self, count: int, counted: str, trigger: str, limit_s: float = 20) -> Answer:
-        return self._ask(limit_s, "events", count, limit_s, counted, trigger)
+    def events(self, count: int, counted: str, trigger: str, turns: int = 1, limit_s: float = 20) -> Answer:
+        return self._ask(limit_s, "events", count, turns, limit_s, counted, trigger)
 
     def idle(self, seconds: float) -> Answer:
         return self._ask(seconds, "idle", seconds)

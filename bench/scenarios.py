@@ -41,7 +41,7 @@ def crowd(peer: Peer, connections: int, effort: Effort) -> Sample:
             raise Stuck(f"{peer.name}: {connected['ready']} of {connections} connected")
         idle = rig.idle(effort.idle_s)
         memory_kb = rig.memory_kb_per_connection(connections)
-        answer = rig.events(events, '42["tick"', '42["burst",%d]')
+        answer = rig.events(events, '42["tick"', '42["burst",%d]', turns=100)
         server_us, load_us = per_delivery_us(answer, idle, connections)
         sample = {"us": server_us, "load_us": load_us}
         if not peer.raw:

@@ -52,7 +52,7 @@ double cpu_s(pid_t pid);             /* CPU seconds that a process has used so f
 
 void phase_connect(int count, int window, double limit_s);
 void phase_tell(int count, const char *text, double limit_s);
-void phase_events(int count, const char *trigger, double limit_s);
+void phase_events(int count, int turns, const char *trigger, double limit_s);
 void phase_idle(double seconds);
 void phase_storm(int watchers, double seconds, double per_s, double stay_s, int sampled, const char *enter, const char *leave);
 

@@ -22,9 +22,9 @@ static bool obey(char **f, int count) {
         phase_connect(atoi(f[1]), atoi(f[2]), atof(f[3]));
     } else if (!strcmp(f[0], "tell") && count == 4) { /* how many, limit_s, text */
         phase_tell(atoi(f[1]), f[3], atof(f[2]));
-    } else if (!strcmp(f[0], "events") && count == 5) { /* count, limit_s, prefix of what is counted, trigger */
-        snprintf(counted_text, sizeof counted_text, "%s", f[3]);
-        phase_events(atoi(f[1]), f[4], atof(f[2]));
+    } else if (!strcmp(f[0], "events") && count == 6) { /* count, turns, limit_s, prefix of what is counted, trigger */
+        snprintf(counted_text, sizeof counted_text, "%s", f[4]);
+        phase_events(atoi(f[1]), atoi(f[2]), f[5], atof(f[3]));
     } else if (!strcmp(f[0], "idle") && count == 2) { /* seconds */
         phase_idle(atof(f[1]));
     } else if (!strcmp(f[0], "storm") && count == 8) { /* watchers, seconds, per_s, stay_s, sampled, enter, leave */

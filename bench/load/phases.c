@@ -68,15 +68,15 @@ void phase_tell(int count, const char *text, double limit_s) {
     meter_answer(&m);
 }
 
-/* The first connection triggers one event to all, waits until all have it, triggers the next: every event is a fan-out of its
- * own, and no server can merge two into one write. */
-void phase_events(int count, const char *trigger, double limit_s) {
+/* One connection triggers an event to all; when all have it, the next does: every event is a fan-out of its own, and no server can
+ * merge two into one write. The first `turns` connections take turns, so that none meets a limit on what one client may send. */
+void phase_events(int count, int turns, const char *trigger, double limit_s) {
     struct meter m = meter_start();
     char text[MAX_TEXT];
     for (int i = 1; i <= count && now_s() - m.start_s < limit_s && !tally.closed; i++) {
         uint64_t target = m.before.counted + (uint64_t)i * (uint64_t)connection_count;
         snprintf(text, sizeof text, trigger, i);
-        connection_send(&connections[0], text);
+        connection_send(&connections[i % turns], text);
         while (tally.counted < target && now_s() - m.start_s < limit_s) pump(10);
     }
     meter_answer(&m);
