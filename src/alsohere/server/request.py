@@ -71,8 +71,8 @@ def read_query(query: bytes, transports: tuple[str, ...] = ("polling", "websocke
     if b"j" in values:
         # JSONP is a <script> of any site: it carries the visitor's cookies and no Origin.
         raise EngineError(BAD_REQUEST, "JSONP is not supported")
-    if b"b64" in values:
-        raise EngineError(BAD_REQUEST, "b64 is of Engine.IO 3")
+    # `b64` (the client wants binary as base64) is let pass: clients 3 and 4 that run in Node or an old browser still send it,
+    # and in Engine.IO 4 a payload has its binary in base64 anyway.
     return EngineRequest(transport, _sid(values.get(b"sid")))
 
 
