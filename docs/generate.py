@@ -1,0 +1,174 @@
+"""The parts of docs/reference that the code knows best: `python docs/generate.py` writes them where the pages ask for them.
+
+A page asks with `<!-- begin: settings -->` and `<!-- end -->`; what stands between the two is replaced.
+tests/test_docs.py fails if a page would change.
+"""  # noqa: INP001 - a script, not a package
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import click
+from pydantic.fields import FieldInfo
+
+import alsohere
+from alsohere import cli
+from alsohere.config import PREFIX, Config, environment_names
+from alsohere.server import metrics
+
+REFERENCE = Path(__file__).parent / "reference"
+BLOCK = re.compile(r"(<!-- begin: (\w+)(?: ([\w.]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+SECTIONS = {"Args": "Takes", "Attributes": "Has", "Returns": "Gives", "Raises": "Raises"}
+
+
+# -- Settings ----------------------------------------------------------------------------------------------------------
+
+
+def settings() -> str:
+    """A table for each group of settings; the groups are the headings in the source."""
+    lines: list[str] = []
+    for line in inspect.getsource(Config).splitlines():
+        if heading := re.match(r"    # -- (.*?) -+$", line):
+            lines += ["", f"## {heading[1]}", "", "| variable | type and range | default | meaning |", "|---|---|---|---|"]
+        elif (field := re.match(r"    (\w+): ", line)) and field[1] in Config.model_fields:
+            lines.append(_setting(field[1], Config.model_fields[field[1]]))
+    return "\n".join(lines) + "\n"
+
+
+def _setting(name: str, field: FieldInfo) -> str:
+    aliases = [alias for alias, setting in environment_names().items() if setting == name]
+    variables = ", or ".join(f"`{alias}`" for alias in sorted(aliases, key=lambda alias: not alias.startswith(PREFIX)))
+    default = "none" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
+    return f"| {variables} | {_type(field)} | {default} | {field.description} |"
+
+
+def _type(field: FieldInfo) -> str:
+    # The annotation without its None and its checks: tuple, bool, int, float or text.
+    kind = next((part for part in get_args(field.annotation) if part is not type(None)), field.annotation)
+    if get_origin(field.annotation) is tuple or field.default == ():
+        return "list"
+    shown = {bool: "0 or 1", int: "whole number", float: "number"}.get(kind, "text")
+    bounds = {name: getattr(limit, name) for limit in field.metadata for name in ("ge", "gt", "le") if hasattr(limit, name)}
+    if "le" in bounds:
+        return f"{shown}, {bounds['ge']} to {bounds['le']}"
+    if "gt" in bounds:
+        return f"{shown}, above {bounds['gt']}"
+    return f"{shown}, {bounds['ge']} or more" if bounds else shown
+
+
+# -- Metrics -----------------------------------------------------------------------------------------------------------
+
+
+def counters() -> str:
+    """A row for each metric."""
+    lines = ["| metric | kind | what it counts |", "|---|---|---|"]
+    lines += [f"| `{name}` | gauge | {text} |" for name, text in metrics.GAUGES.items()]
+    lines += [f"| `{name}_total` | counter | {text} |" for name, text in metrics.COUNTERS.items()]
+    return "\n".join(lines) + "\n"
+
+
+# -- Command line ------------------------------------------------------------------------------------------------------
+
+
+def commands() -> str:
+    """What `--help` says, for each command."""
+    return "\n".join(_help(name, command) for name, command in sorted(cli.main.commands.items()))
+
+
+def _help(name: str, command: click.Command) -> str:
+    group = click.Context(cli.main, info_name="alsohere", **cli.main.context_settings)
+    context = click.Context(command, parent=group, info_name=name, terminal_width=100, max_content_width=100)
+    return f"### {name}\n\n```text\n{command.get_help(context)}\n```\n"
+
+
+# -- Python ------------------------------------------------------------------------------------------------------------
+
+
+def python(name: str) -> str:
+    """A class, with the signature and the docstring of every public member."""
+    cls = getattr(alsohere, name)
+    parts = [docstring(cls)]
+    for attribute, value in members(cls):
+        if isinstance(value, property):
+            parts.append(f"### {name}.{attribute}\n\n{docstring(value)}")
+        else:
+            parts.append(f"### {name}.{attribute}\n\n```text\n{signature(attribute, value)}\n```\n\n{docstring(value)}")
+    return "\n".join(parts)
+
+
+def members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Public functions and properties, in the order of the source."""
+    for attribute, value in vars(cls).items():
+        plain = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+        if not attribute.startswith("_") and (inspect.isfunction(plain) or isinstance(plain, property)):
+            yield attribute, plain
+
+
+def signature(name: str, function: Any) -> str:
+    """As one calls it."""
+    taken = inspect.signature(function)
+    if list(taken.parameters) == ["self", "function"]:
+        return f"@{name}"
+    parameters = [
+        part.replace(annotation=Bare(part.annotation)) for part in taken.parameters.values() if part.name not in ("self", "cls")
+    ]
+    shown = taken.replace(parameters=parameters, return_annotation=Bare(taken.return_annotation))
+    return f"{'async def' if inspect.iscoroutinefunction(function) else 'def'} {name}{shown}"
+
+
+class Bare(str):
+    """An annotation that is shown without quotes."""
+
+    __slots__ = ()
+
+    __repr__ = str.__str__
+
+
+def docstring(thing: Any) -> str:
+    """A docstring as Markdown: its sections become lists."""
+    lines: list[str] = []
+    for line in (inspect.getdoc(thing) or "").splitlines():
+        section = re.fullmatch(r"(\w+):", line)
+        item = re.fullmatch(r"    (\*{0,2}\w[\w, ]*): (.*)", line)
+        if section and section[1] in SECTIONS:
+            lines += [f"{SECTIONS[section[1]]}:", ""]
+        elif item:
+            lines.append("- " + ", ".join(f"`{name}`" for name in item[1].split(", ")) + f": {item[2]}")
+        elif line.startswith("    ") and lines and lines[-1].startswith("- "):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line.strip())
+    return "\n".join(lines) + "\n"
+
+
+# -- Pages -------------------------------------------------------------------------------------------------------------
+
+PARTS = {"settings": settings, "metrics": counters, "commands": commands, "python": python}
+
+
+def renewed(text: str) -> str:
+    """A page with its generated parts made anew."""
+
+    def part(found: re.Match[str]) -> str:
+        arguments = [found[3]] if found[3] else []
+        return f"{found[1]}{PARTS[found[2]](*arguments).strip()}\n{found[4]}"
+
+    return BLOCK.sub(part, text)
+
+
+def pages() -> Iterator[Path]:
+    """The pages that ask for something."""
+    return (page for page in sorted(REFERENCE.glob("*.md")) if BLOCK.search(page.read_text()))
+
+
+def main() -> None:
+    for page in pages():
+        page.write_text(renewed(page.read_text()))
+
+
+if __name__ == "__main__":
+    main()
