@@ -168,11 +168,11 @@ class Node:
         if not connection.connected:
             return
         connection.connected = False
-        for room in self.presence.rooms(connection.sid):
-            self.hub.part(connection, room)
+        self._part(connection)
         self.hub.forget(connection)
         del self._connections[connection.sid]
         self._apply(self.presence.disconnect(connection.sid, reason, self.clock.now_s(), grace=grace))
+        self._wake()  # a grace may have begun
         self.dispatch.disconnected(connection, reason)
 
     def handle(self, peer: Peer, event: Event) -> None:
@@ -291,11 +291,13 @@ class Node:
     def kick(self, user_id: str) -> int:
         """End every connection of a user; their clients stay away. Returns how many there were."""
         person = self.presence.person(user_id)
-        peers = [self._connections[sid].peer for sid in person.tabs] if person else []
+        connections = [self._connections[sid] for sid in person.tabs] if person else []
+        for connection in connections:
+            self._part(connection)
         self._apply(self.presence.kick(user_id))
-        for peer in peers:
-            peer.disconnect(Disconnect(CloseCode.FORBIDDEN, "kicked", stay_away=True), reason="kicked")
-        return len(peers)
+        for connection in connections:
+            connection.peer.disconnect(Disconnect(CloseCode.FORBIDDEN, "kicked", stay_away=True), reason="kicked")
+        return len(connections)
 
     def kick_connection(self, connection: Connection) -> None:
         """End one connection; its client stays away."""
@@ -404,6 +406,10 @@ class Node:
     def _require(self, connection: Connection) -> None:
         if not connection.connected:
             raise NotInRoom("This connection has ended.")
+
+    def _part(self, connection: Connection) -> None:
+        for room in self.presence.rooms(connection.sid):
+            self.hub.part(connection, room)
 
     def _apply(self, transitions: Iterable[Transition]) -> None:
         for transition in transitions:

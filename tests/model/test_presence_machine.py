@@ -1,0 +1,365 @@
+"""The real node beside a small model of sets, under random histories.
+
+The model knows tabs, who they are, which rooms they are in, and graces. Everything else (members, counts, what the hooks were
+told, what every watcher was sent) has to follow from that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from support.simulation import SimulatedClient, World
+
+from alsohere.domain.feed import FeedRules
+from alsohere.node.node import NodeRules
+
+GRACE_S = 2.0
+USERS = ["ann", "bob", "cem", "dia", "eve", "fay"]
+ROOMS = ["/a", "/b"]
+FULL_LIMIT, SAMPLE = 4, 2
+users, rooms = st.sampled_from(USERS), st.sampled_from(ROOMS)
+watches = st.sampled_from(["full", "full", "full", "sample", "count", "none"])
+states = st.dictionaries(st.sampled_from(["x", "y"]), st.integers(0, 3), max_size=2)
+
+
+class Watcher(SimulatedClient):
+    """A client whose idea of a room is made only of what it was sent."""
+
+    def __init__(self, world: World) -> None:
+        self.copies: dict[str, dict[str, Any]] = {}
+        self.asked: dict[int, tuple[str, str]] = {}
+        self.deaf_for = 0
+        self.is_paused = False
+        self.wanted: set[str] = set()
+        super().__init__(world)
+
+    def enter(self, room: str, watch: str, state: dict[str, Any] | None, *, resume: bool = False) -> None:
+        command: dict[str, Any] = {"room": room, "watch": watch}
+        if state is not None:
+            command["state"] = state
+        copy = self.copies.get(room)
+        if resume and copy is not None and copy["watch"] == watch:
+            command["since"] = [copy["epoch"], copy["seq"]]
+        else:
+            self.copies.pop(room, None)
+        self.asked[self._next_ack + 1] = (room, watch)
+        self.ask("room:enter", command)
+
+    def heard(self, name: str, args: list[Any]) -> None:
+        if name != "room:changed":
+            return
+        frame = args[0]
+        copy = self.copies.get(frame["room"])
+        if self.deaf_for:
+            self.deaf_for -= 1
+        elif copy is not None and not copy["resyncing"]:
+            if frame["prev"] == copy["seq"]:
+                apply(copy, frame)
+            else:
+                copy["resyncing"] = True
+
+    def listen(self) -> None:
+        """Read acks, and ask again where a gap was seen."""
+        for ack_id, (room, watch) in list(self.asked.items()):
+            answer = self.acks.get(ack_id)
+            if answer is None:
+                continue
+            del self.asked[ack_id]
+            if answer[0]["ok"] and watch != "none" and room in self.wanted:
+                self._begin(room, watch, answer[0])
+        for room, copy in self.copies.items():
+            if copy["resyncing"] and all(asked[0] != room for asked in self.asked.values()):
+                self.enter(room, copy["watch"], None, resume=True)
+
+    def _begin(self, room: str, watch: str, answer: dict[str, Any]) -> None:
+        if answer["recovered"]:
+            copy = self.copies[room]
+            for frame in answer["changes"]:
+                assert frame["prev"] == copy["seq"], "what was missed chains on (P5)"
+                apply(copy, frame)
+            assert copy["seq"] == answer["seq"]
+            copy["resyncing"] = False
+        else:
+            members = {member["id"]: member for member in answer.get("members", [])}
+            self.copies[room] = {
+                "watch": watch,
+                "members": members,
+                "count": answer["count"],
+                "seq": answer["seq"],
+                "epoch": answer["epoch"],
+                "mode": answer["mode"],
+                "resyncing": False,
+            }
+
+
+def apply(copy: dict[str, Any], frame: dict[str, Any]) -> None:
+    """The rule of the reference: leave, then enter, then update."""
+    for _ in range(2):  # P6: twice is once
+        for gone in frame.get("leave", []):
+            copy["members"].pop(gone["id"], None)
+        for member in frame.get("enter", []):
+            copy["members"][member["id"]] = member
+        for update in frame.get("update", []):
+            copy["members"][update["id"]] = copy["members"][update["id"]] | update
+    assert frame["seq"] > copy["seq"], "seq grows (P5)"
+    copy |= {"count": frame["count"], "seq": frame["seq"], "mode": frame["mode"]}
+
+
+class PresenceMachine(RuleBasedStateMachine):
+    tabs = Bundle("tabs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        feed_rules = FeedRules(full_limit=FULL_LIMIT, full_again=FULL_LIMIT - 2, sample_size=SAMPLE)
+        self.world = World(NodeRules(leave_grace_s=GRACE_S, packets_per_s=1e6, packet_burst=1e6), feed_rules)
+        # The model: who each living tab is and where; and which memberships live on without one.
+        self.who: dict[Watcher, str] = {}
+        self.where: dict[Watcher, set[str]] = {}
+        self.grace: dict[tuple[str, str], float] = {}
+        self.invisible: dict[Watcher, bool] = {}
+        self.generations: dict[tuple[str, str], int] = {}
+        self.present: set[tuple[str, str]] = set()
+
+    # -- The model ---------------------------------------------------------------------------------------------------
+
+    def members(self, room: str) -> set[str]:
+        now = self.world.clock.time_s
+        seated = {self.who[tab] for tab, places in self.where.items() if room in places}
+        return seated | {user for (place, user), until in self.grace.items() if place == room and until > now}
+
+    def vacate(self, tab: Watcher, room: str, *, lost: bool) -> None:
+        self.where[tab].discard(room)
+        user = self.who[tab]
+        others = any(room in places and self.who[other] == user for other, places in self.where.items())
+        if lost and not others:
+            self.grace[room, user] = self.world.clock.time_s + GRACE_S
+
+    def seat(self, tab: Watcher, room: str) -> None:
+        self.where[tab].add(room)
+        self.grace.pop((room, self.who[tab]), None)
+
+    # -- Rules -------------------------------------------------------------------------------------------------------
+
+    @rule(target=tabs, user=users)
+    def connect(self, user: str) -> Watcher:
+        tab = Watcher(self.world)
+        tab.send('40{"user":"%s"}' % user)
+        hidden = self.world.node.presence.person(user).status == "invisible"
+        self.who[tab], self.where[tab], self.invisible[tab] = user, set(), hidden
+        self.seat(tab, "@online")
+        return tab
+
+    @rule(tab=tabs, room=rooms, watch=watches, state=st.none() | states, resume=st.booleans())
+    def enter(self, tab: Watcher, room: str, watch: str, state: Any, resume: bool) -> None:
+        if tab not in self.who:
+            return
+        (tab.wanted.discard if watch == "none" else tab.wanted.add)(room)
+        if watch == "none":
+            tab.copies.pop(room, None)
+        tab.enter(room, watch, state, resume=resume)
+        self.seat(tab, room)
+
+    @rule(tab=tabs, room=rooms)
+    def leave(self, tab: Watcher, room: str) -> None:
+        if tab not in self.who:
+            return
+        was_in = room in self.where[tab]
+        assert tab.call_now("room:leave", {"room": room})["ok"] == was_in
+        if was_in:
+            tab.wanted.discard(room)
+            tab.copies.pop(room, None)
+            self.vacate(tab, room, lost=False)
+
+    @rule(tab=tabs, room=rooms, patch=states)
+    def update(self, tab: Watcher, room: str, patch: dict[str, Any]) -> None:
+        if tab in self.who:
+            assert tab.call_now("room:update", {"room": room, "state": patch})["ok"] == (room in self.where[tab])
+
+    @rule(tab=tabs, status=st.sampled_from(["active", "idle", "away", "invisible"]))
+    def status(self, tab: Watcher, status: str) -> None:
+        if tab in self.who:
+            tab.call_now("user:status", {"status": status})
+            self.invisible[tab] = status == "invisible"
+
+    @rule(tab=tabs, user=users)
+    def identify(self, tab: Watcher, user: str) -> None:
+        if tab not in self.who:
+            return
+        assert tab.call_now("user:identify", {"token": user})["ok"]
+        if user != self.who[tab]:
+            places = list(self.where[tab])
+            for room in places:
+                self.vacate(tab, room, lost=False)
+            self.who[tab] = user
+            for room in places:
+                self.seat(tab, room)
+
+    @rule(tab=consumes(tabs))
+    def lose_transport(self, tab: Watcher) -> None:
+        self._gone(tab, lost=True, act=tab.lose_transport)
+
+    @rule(tab=consumes(tabs))
+    def say_goodbye(self, tab: Watcher) -> None:
+        self._gone(tab, lost=False, act=lambda: tab.send("41"))
+
+    def _gone(self, tab: Watcher, *, lost: bool, act: Any) -> None:
+        if tab not in self.who:
+            return
+        act()
+        for room in list(self.where[tab]):
+            self.vacate(tab, room, lost=lost)
+        for table in (self.who, self.where, self.invisible):
+            del table[tab]
+
+    @rule(user=users)
+    def kick(self, user: str) -> None:
+        gone = [tab for tab, who in self.who.items() if who == user]
+        assert self.world.node.kick(user) == len(gone)
+        for tab in gone:
+            assert tab.packets[-1] == "41" or tab.is_paused
+            assert tab.closed[0] == 4403
+            for table in (self.who, self.where, self.invisible):
+                del table[tab]
+        for key in [key for key in self.grace if key[1] == user]:
+            del self.grace[key]
+
+    @rule(tab=tabs, frames=st.integers(1, 3))
+    def miss_frames(self, tab: Watcher, frames: int) -> None:
+        tab.deaf_for = frames
+
+    @rule(tab=tabs)
+    def stop_reading(self, tab: Watcher) -> None:
+        tab.peer.outbox.pause()
+        tab.is_paused = True
+
+    @rule(tab=tabs)
+    def read_again(self, tab: Watcher) -> None:
+        if tab in self.who:
+            tab.peer.outbox.resume()
+            tab.is_paused = False
+            tab.listen()
+
+    @rule(seconds=st.sampled_from([0.01, 0.05, 0.1, 0.3, 1.0, 2.5]))
+    def pass_time(self, seconds: float) -> None:
+        self.world.pass_time(seconds)
+
+    @rule()
+    def settle(self) -> None:
+        """Everybody reads, time passes, and what every watcher has is the truth."""
+        for tab in self.who:
+            tab.peer.outbox.resume()
+            tab.is_paused = False
+            tab.deaf_for = 0
+        for _ in range(4):  # a gap is only seen with the next frame, and asking takes a tick
+            for tab in self.who:
+                tab.listen()
+            self.world.pass_time(1.1)
+        for room in ROOMS:  # a frame for whoever missed the last one
+            if self.members(room):
+                self._nudge(room)
+        for _ in range(4):
+            for tab in self.who:
+                tab.listen()
+            self.world.pass_time(1.1)
+        for tab in self.who:
+            for room in tab.wanted:
+                self._check_copy(tab, room)
+
+    def _nudge(self, room: str) -> None:
+        for tab, places in self.where.items():
+            if room in places:
+                for value in (7, 8):
+                    tab.call_now("room:update", {"room": room, "state": {"nudge": value}})
+                    self.world.pass_time(1.1)
+                return
+
+    def _check_copy(self, tab: Watcher, room: str) -> None:
+        copy = tab.copies[room]
+        truth = {member.id: member for member in self.world.node.members(room)}
+        assert copy["count"] == len(self.members(room)), "counts are exact in every mode (P7)"
+        if copy["mode"] == "count":
+            assert not copy["members"]
+            return
+        shown = set(copy["members"])
+        if copy["mode"] == "full":
+            assert shown == set(truth)
+        else:
+            assert shown <= set(truth)
+            assert len(shown) == min(SAMPLE, len(truth))
+        for user_id, member in copy["members"].items():
+            real = truth[user_id]
+            assert (member["state"], member["status"], member["generation"], member["connections"]) == (
+                real.state,
+                real.status,
+                real.generation,
+                real.connections,
+            )
+
+    # -- Invariants, after every step --------------------------------------------------------------------------------
+
+    @invariant()
+    def members_are_those_of_the_model(self) -> None:
+        """P1, P3, P7, P10."""
+        hidden = {self.who[tab] for tab, invisible in self.invisible.items() if invisible}
+        online = set(self.who.values())
+        for room in [*ROOMS, "@online"]:
+            expected = self.members(room)
+            assert self.world.node.count(room) == len(expected)
+            named = {member.id for member in self.world.node.members(room)}
+            assert named <= expected
+            assert {user for user in expected if user in online} - hidden <= named
+            assert not named & hidden
+
+    @invariant()
+    def enter_and_leave_alternate(self) -> None:
+        """P2, P4: the hooks hear of every real transition, once."""
+        for kind, room, user in self.world.told:
+            key = (room, user)
+            if kind == "enter":
+                assert key not in self.present
+                self.present.add(key)
+            elif kind == "leave":
+                assert key in self.present
+                self.present.discard(key)
+            else:
+                assert key in self.present
+        self.world.told.clear()
+        assert self.present == {(room, user) for room in [*ROOMS, "@online"] for user in self.members(room)}
+
+    @invariant()
+    def generations_grow(self) -> None:
+        """P8."""
+        for room in ROOMS:
+            for member in self.world.node.members(room):
+                key = (room, member.id)
+                assert member.generation >= self.generations.get(key, 0)
+                self.generations[key] = member.generation
+
+    def teardown(self) -> None:
+        """P11: after everyone left, nothing is kept."""
+        for tab in list(self.who):
+            tab.lose_transport()
+        self.world.pass_time(GRACE_S + 12)  # and sessions that joined nothing time out
+        node = self.world.node
+        assert node.presence.is_empty()
+        assert not node.peers
+        assert node.connection_count == node.room_count == node.hub.audience_count == 0
+        assert node.hub.due_s() is None
+
+
+def _call_now(self: Watcher, event: str, argument: dict[str, Any]) -> Any:
+    """A command whose answer does not wait for a tick; read it even if the client has stopped reading."""
+    paused = not self.peer.outbox.ready
+    self.peer.outbox.resume()
+    ack_id = self.ask(event, argument)
+    if paused:
+        self.peer.outbox.pause()
+    return self.acks[ack_id][0]
+
+
+Watcher.call_now = _call_now  # type: ignore[attr-defined]
+PresenceMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+test_presence_equals_the_model = PresenceMachine.TestCase
