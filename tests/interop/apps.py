@@ -1,0 +1,64 @@
+"""The application that the real clients talk to, alone and in another's ASGI server.
+
+    python -m interop.apps PORT                                  alsohere's own server
+    uvicorn --factory interop.apps:mounted --port PORT           mounted in FastAPI
+    uvicorn --factory interop.apps:conformance --port PORT       the echo application of the official suites
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from fastapi import FastAPI
+
+from alsohere import AlsoHere, Connection
+from alsohere.conformance import conformance_app
+from alsohere.errors import CloseCode, Disconnect
+
+
+def interop_app() -> AlsoHere:
+    """Echoes, questions, kicks and transports that break, for visitors and for users with a token."""
+    here = AlsoHere(dev=True)
+
+    @here.on("echo")
+    async def echo(conn: Connection, *args: Any) -> tuple[Any, ...]:
+        await conn.emit("echoed", *args)
+        return args
+
+    @here.on("ask-me")
+    async def ask_me(conn: Connection, *args: Any) -> tuple[Any, ...]:
+        return tuple(await conn.call("question", *args))
+
+    @here.on("kick-me")
+    async def kick_me(conn: Connection) -> None:
+        await here.kick(conn.user.id)
+
+    @here.on("disconnect-me")
+    async def disconnect_me(conn: Connection) -> None:
+        await conn.disconnect()
+
+    @here.on("drop-me")
+    async def drop_me(conn: Connection) -> None:
+        conn.peer.disconnect(Disconnect(CloseCode.RESTART, "a plain transport close"))
+
+    custom = here.namespace("/custom")
+    custom.on("echo")(echo)
+    return here
+
+
+def mounted() -> FastAPI:
+    """At /here of a FastAPI application."""
+    here = interop_app()
+    app = FastAPI(lifespan=here.lifespan)
+    app.mount("/here", here)
+    return app
+
+
+def conformance() -> AlsoHere:
+    """The application of the official suites, for another's server."""
+    return conformance_app()
+
+
+if __name__ == "__main__":
+    interop_app().run(port=int(sys.argv[1]))

@@ -1,0 +1,62 @@
+// A socket.io-client of the version named on the command line, driven through lines of JSON.
+//
+//   stdin   {"do": "open", "socket", "url", "options"} · {"do": "emit", "socket", "args", "ack"?} · {"do": "close", "socket"}
+//   stdout  {"socket", "what": "connect" | "upgrade" | "event" | "ack" | "disconnect" | "connect_error", …}
+//
+// Bytes are {"$bytes": "<hex>"} in both directions. It decides nothing: the tests do.
+
+const { io } = require(process.argv[2]);
+const sockets = new Map();
+
+const say = (socket, what, more = {}) => process.stdout.write(`${JSON.stringify({ socket, what, ...pack(more) })}\n`);
+
+function pack(value) {
+  if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString("hex") };
+  if (value instanceof ArrayBuffer) return pack(new Uint8Array(value));
+  if (Array.isArray(value)) return value.map(pack);
+  if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, pack(v)]));
+  return value;
+}
+
+function unpack(value) {
+  if (Array.isArray(value)) return value.map(unpack);
+  if (value && typeof value === "object") {
+    if (typeof value.$bytes === "string") return Buffer.from(value.$bytes, "hex");
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, unpack(v)]));
+  }
+  return value;
+}
+
+function open(name, url, options) {
+  const socket = io(url, { forceNew: true, ...options });
+  sockets.set(name, socket);
+  // The upgrade may be through before the namespace is connected.
+  socket.io.on("open", () => socket.io.engine.once("upgrade", () => say(name, "upgrade")));
+  socket.on("connect", () => say(name, "connect"));
+  socket.on("disconnect", (reason) => say(name, "disconnect", { reason }));
+  socket.on("connect_error", (error) => say(name, "connect_error", { message: error.message, data: error.data ?? null }));
+  socket.onAny((...args) => {
+    const answer = typeof args.at(-1) === "function" ? args.pop() : null;
+    say(name, "event", { args });
+    answer?.(...args.slice(1));
+  });
+}
+
+function emit(name, args, ack) {
+  const callback = ack === undefined ? [] : [(...answer) => say(name, "ack", { ack, args: answer })];
+  sockets.get(name).emit(...unpack(args), ...callback);
+}
+
+const actions = {
+  open: ({ socket, url, options }) => open(socket, url, options),
+  emit: ({ socket, args, ack }) => emit(socket, args, ack),
+  close: ({ socket }) => sockets.get(socket).disconnect(),
+};
+
+require("node:readline")
+  .createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const order = JSON.parse(line);
+    actions[order.do](order);
+  })
+  .on("close", () => process.exit(0));
