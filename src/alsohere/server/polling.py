@@ -41,7 +41,9 @@ class Polling(Sink):
         raise AssertionError("a polling outbox is never ready")
 
     def close(self, code: CloseCode, reason: str) -> None:  # noqa: ARG002 - polling has no close codes
-        farewell = NOOP_PACKET if code is CloseCode.NORMAL else CLOSE_PACKET
+        # After a restart everybody shall come back. python-socketio takes a close packet for a dismissal and stays away; that the
+        # session of its next poll is unknown makes every client begin anew.
+        farewell = NOOP_PACKET if code in (CloseCode.NORMAL, CloseCode.RESTART) else CLOSE_PACKET
         self.release(farewell)
 
     def release(self, farewell: Packet) -> None:
