@@ -197,6 +197,7 @@ class AlsoHere(Namespace):
 
         Raises:
             BadRequest: nobody is named, or too many.
+            ValueError: the name is reserved by Socket.IO.
         """
         check_event(name)
         users, places = [str(user) for user in to or ()], list(rooms or ())
