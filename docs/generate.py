@@ -131,12 +131,14 @@ class Bare(str):
 def docstring(thing: Any) -> str:
     """A docstring as Markdown: its sections become lists."""
     lines: list[str] = []
+    within = ""
     for line in (inspect.getdoc(thing) or "").splitlines():
         section = re.fullmatch(r"(\w+):", line)
-        item = re.fullmatch(r"    (\*{0,2}\w[\w, ]*): (.*)", line)
+        item = re.fullmatch(r"    (\w[\w, ]*): (.*)", line)
         if section and section[1] in SECTIONS:
-            lines += [f"{SECTIONS[section[1]]}:", ""]
-        elif item:
+            within = section[1]
+            lines += [f"{SECTIONS[within]}:", ""]
+        elif item and within != "Returns":
             lines.append("- " + ", ".join(f"`{name}`" for name in item[1].split(", ")) + f": {item[2]}")
         elif line.startswith("    ") and lines and lines[-1].startswith("- "):
             lines[-1] += " " + line.strip()
