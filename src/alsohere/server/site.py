@@ -113,8 +113,9 @@ def demo_route() -> BaseRoute:
 
 class _Pages(StaticFiles):
     def lookup_path(self, path: str) -> Any:
-        found = super().lookup_path(path)
-        return found if found[1] is not None else super().lookup_path(path + ".html")
+        # The page first: beside products.html there is a folder products.
+        found = super().lookup_path(path + ".html")
+        return found if found[1] is not None else super().lookup_path(path)
 
 
 def _script(name: str) -> Response:
