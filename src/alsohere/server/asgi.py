@@ -54,7 +54,8 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
         else:
             body = await _poll_or_post(engine, asked.sid, handshake, method, scope, receive)
     except EngineError as error:
-        await _respond(send, error.status, error.body(), origin, json=True)
+        # What is left of a body will not be read, and must not be taken for the next request.
+        await _respond(send, error.status, error.body(), origin, json=True, close=method != "GET")
     else:
         await _respond(send, 200, body, origin)
 
@@ -116,14 +117,21 @@ def _request(scope: Scope, *, secure: bool) -> Request:
 
 
 async def _respond(
-    send: Send, status: int, body: bytes, origin: str | None, *, json: bool = False, preflight: bool = False
+    send: Send,
+    status: int,
+    body: bytes,
+    origin: str | None,
+    *,
+    json: bool = False,
+    preflight: bool = False,
+    close: bool = False,
 ) -> None:
     headers = [
         (b"content-type", b"application/json" if json else b"text/plain; charset=UTF-8"),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
     ]
-    if status == 413 or status == 408:  # noqa: PLR1714 - what is left of the body will not be read
+    if close:
         headers.append((b"connection", b"close"))
     if status in (429, 503):
         headers.append((b"retry-after", b"5"))

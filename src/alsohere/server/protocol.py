@@ -39,15 +39,16 @@ def file_limit() -> int:
 
 
 class HeadWatch:
-    """Connections that have not sent a whole request head yet, oldest first: one timer for all of them."""
+    """Connections that owe us the rest of a request head, oldest first: one timer for all of them."""
 
     def __init__(self) -> None:
         self._since: dict[HttpProtocol, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, protocol: HttpProtocol) -> None:
+        """Begin to count; nothing happens if that one is being counted already."""
         loop = asyncio.get_running_loop()
-        self._since[protocol] = loop.time()
+        self._since.setdefault(protocol, loop.time())
         if self._timer is None:
             self._timer = loop.call_later(HEAD_SWEEP_S, self._sweep)
 
@@ -71,12 +72,15 @@ class HttpProtocol(HttpToolsProtocol):
     """The engine of a path, if it is ours."""
     heads: HeadWatch
     max_connections: int
+    max_files: int
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_bytes = 0
+        self._kept_bytes = 0  # that the parser has read since it last told us something
         self._bad_status = 0
-        if len(self.connections) > self.max_connections:
+        # The kernel hands out the lowest free number. So one above the limit says that all below are in use, by whatever.
+        if transport.get_extra_info("socket").fileno() >= self.max_files or len(self.connections) > self.max_connections:
             self._refuse(503, b"This server has no room for more connections.")
             return
         self.heads.add(self)
@@ -87,16 +91,19 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes = self._kept_bytes = 0
+        self.heads.add(self)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
+        self._kept_bytes = 0
         if len(self.url) > MAX_URL_BYTES:
             self._bad_status = 414
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         self._head_bytes += len(name) + len(value)
+        self._kept_bytes = 0
         if len(self.headers) > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
             self._bad_status = 431
 
@@ -106,6 +113,7 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._kept_bytes = 0
         if not self._bad_status:
             super().on_body(body)
 
@@ -116,11 +124,19 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._bad_status:
             return
+        self._kept_bytes += len(data)
         super().data_received(data)
+        if self._kept_bytes > MAX_HEAD_BYTES:  # one header (or trailer) without end
+            self._bad_status = 431
         if self._bad_status and not self.transport.is_closing():
             self._refuse(self._bad_status, b"The request's head is too large.")
+        elif self.cycle is not None and self.cycle.response_complete and self in self.connections:
+            # These bytes have stopped the keep-alive timer, and may be no request: the rest of a body, or empty lines.
+            self.heads.add(self)
 
     def handle_websocket_upgrade(self) -> None:
+        if self._bad_status:
+            return  # and data_received refuses it
         path, _, query = self.url.partition(b"?")
         engine = self.find_engine(path.decode("latin-1"))
         if engine is None:
@@ -158,6 +174,8 @@ class HttpProtocol(HttpToolsProtocol):
         )
         if status in (429, 503):
             head += b"retry-after: 5\r\n"
+        if status == 426:  # RFC 6455, section 4.4
+            head += b"sec-websocket-version: 13\r\n"
         self.transport.write(head + b"\r\n" + body)
         self.transport.close()
 
@@ -178,6 +196,7 @@ def factory(find_engine: Callable[[str], Engine | None], max_connections: int) -
     shared: dict[str, Any] = {
         "find_engine": staticmethod(find_engine),
         "heads": HeadWatch(),
-        "max_connections": min(max_connections, file_limit()),
+        "max_connections": max_connections,
+        "max_files": file_limit(),
     }
     return cast("type[asyncio.Protocol]", type("BoundedHttpProtocol", (HttpProtocol,), shared))

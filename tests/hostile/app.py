@@ -1,0 +1,37 @@
+"""An application under attack: handlers that send much, ask much, and give back what they are given.
+
+Run as `python -m hostile.app PORT` it is `alsohere serve` with these handlers; any ASGI server can run `hostile.app:here`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from alsohere import AlsoHere
+
+here = AlsoHere()
+here.namespace("/second")
+
+
+@here.on("echo")
+async def echo(_: Any, *args: Any) -> tuple[Any, ...]:
+    return args
+
+
+@here.on("flood")
+async def flood(_: Any, room: str, packets: int, size: int) -> int:
+    """Send that much to everybody in the room."""
+    return sum([(await here.push("flood", "x" * size, rooms=[room]))[room]["connections"] for _ in range(packets)])
+
+
+@here.on("questions")
+async def questions(conn: Any, amount: int) -> int:
+    """Ask the client that many things at once; gives how many were not answered."""
+    asked = await asyncio.gather(*(conn.call("question", timeout_s=1) for _ in range(amount)), return_exceptions=True)
+    return sum(isinstance(answer, TimeoutError) for answer in asked)
+
+
+if __name__ == "__main__":
+    here.run(port=int(sys.argv[1]))

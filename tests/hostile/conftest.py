@@ -1,0 +1,68 @@
+"""The servers under attack. Each is started once; after each test its bystander is asked whether anything was noticed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hostile.bystander import Bystander
+from support.servers import ServerProcess
+
+TESTS = Path(__file__).parents[1]
+CONNECT_TIMEOUT_S = 1.5
+PENDING_PER_CLIENT = 30
+CONNECTIONS_PER_USER = 4
+
+ENVIRONMENT = {
+    "ALSOHERE_ANONYMOUS": "1",  # and not --dev, which lets more origins in
+    "ALSOHERE_ORIGINS": "https://good.example",
+    "ALSOHERE_CONNECT_TIMEOUT_S": str(CONNECT_TIMEOUT_S),
+    "ALSOHERE_PENDING_PER_CLIENT": str(PENDING_PER_CLIENT),
+    "ALSOHERE_CONNECTIONS_PER_USER": str(CONNECTIONS_PER_USER),
+    "ALSOHERE_PING_INTERVAL_S": "60",  # a client written by hand cannot answer while a test does something else
+    "ALSOHERE_LEAVE_GRACE_S": "0.05",
+    "ALSOHERE_TICK_S": "0.01",
+    "ALSOHERE_OUTBOX_BYTES": "65536",
+    "ALSOHERE_OUTBOX_AGE_S": "1",
+    "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+}
+COMMANDS = {
+    "native": ("-m", "alsohere", "serve", "--port", "{port}"),
+    "native-app": ("-m", "hostile.app", "{port}"),
+    "asgi": ("-m", "uvicorn", "hostile.app:here", "--port", "{port}", "--log-level", "warning"),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that names no server is run on both: ours, and ours inside somebody else's."""
+    if "server" in metafunc.fixturenames and not any(
+        "server" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
+    ):
+        metafunc.parametrize("server", ["native", "asgi"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """A server; it has to end well, and to have logged no error, whatever it went through."""
+    with ServerProcess(*COMMANDS[request.param], env=ENVIRONMENT) as running:
+        yield running
+        status, output = running.stop()
+    # uvicorn dies of the signal once it has ended well.
+    assert (status in (0, -signal.SIGTERM), "Traceback" in output, "error" in output.lower()) == (True, False, False), output
+
+
+@pytest.fixture(scope="session")
+def _bystander(server: ServerProcess) -> Iterator[Bystander]:
+    with Bystander(server) as bystander:
+        yield bystander
+
+
+@pytest.fixture
+def bystander(_bystander: Bystander) -> Iterator[Bystander]:
+    """Asked after the test."""
+    yield _bystander
+    _bystander.assert_undisturbed()

@@ -1,0 +1,301 @@
+"""A: HTTP that is too much, too slow, or two things at once. On our own server: elsewhere it is the host's."""
+
+from __future__ import annotations
+
+import time
+from threading import Thread
+
+import pytest
+
+from hostile.bystander import Bystander, Process
+from hostile.marks import native
+from hostile.wire import CLOSE, ENDPOINT, Line, PollingClient, fetch, frame
+from support.servers import ServerProcess, wait_for
+
+MAX_PAYLOAD_BYTES = 1_000_000
+CHUNK = b"10000\r\n" + b"4" * 0x10000 + b"\r\n"
+
+
+def test_h10_a_body_that_says_it_is_too_large(server: ServerProcess, bystander: Bystander) -> None:
+    client = bystander.attacking_poll()
+    answer = fetch(server, client.target, "POST", f"Content-Length: {MAX_PAYLOAD_BYTES + 1}\r\n")  # and nothing is sent
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert client.get().code == 1
+
+
+def test_h11_a_body_without_end(server: ServerProcess, bystander: Bystander) -> None:
+    client = bystander.attacking_poll()
+    before = Process(server).resident_bytes()
+    with Line(server) as line:
+        line.request(f"POST {client.target}", "Transfer-Encoding: chunked\r\n")
+        sent = 0
+        with pytest.raises(ConnectionError):
+            while sent < 100 * MAX_PAYLOAD_BYTES:
+                line.send(CHUNK)
+                sent += len(CHUNK)
+    assert sent < 30 * MAX_PAYLOAD_BYTES  # what the kernels hold between us
+    assert client.get().code == 1
+    assert Process(server).resident_bytes() - before < 20_000_000
+
+
+@native
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Content-Length: -1\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 5, 6\r\n",
+        "Content-Length: 0x5\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding : chunked\r\n",
+    ],
+)
+def test_h12_lengths_that_two_readers_read_differently(server: ServerProcess, bystander: Bystander, headers: str) -> None:
+    smuggled = b"0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Line(server) as line:
+        line.request(f"POST {ENDPOINT}?EIO=4&transport=polling&sid=x", headers, smuggled)
+        assert line.answer().status == 400
+        line.everything()
+
+
+class SlowLine(Thread):
+    """Sends one byte after the other until the server has had enough.
+
+    Args:
+        server: whom to call.
+        start: what is sent at once.
+        then: what follows, byte by byte.
+    """
+
+    def __init__(self, server: ServerProcess, start: bytes, then: bytes) -> None:
+        super().__init__()
+        self.ended_after_s: float | None = None
+        self.answer = b""
+        self._line = Line(server, timeout_s=0.5)
+        self._line.send(start)
+        self._then = then
+        self.start()
+
+    def run(self) -> None:
+        began_s = time.monotonic()
+        while self.ended_after_s is None and time.monotonic() < began_s + 20:
+            try:
+                self._line.send(self._then[:1])
+                self._then = self._then[1:]
+                self.answer = self._line.everything()
+                self.ended_after_s = time.monotonic() - began_s
+            except TimeoutError:
+                continue  # not yet: the next byte
+            except ConnectionError:
+                self.ended_after_s = time.monotonic() - began_s
+        self._line.socket.close()
+
+
+SLOW_HEADS = {
+    "nothing": (b"", b""),
+    "first-head": (b"GET /livez HTTP/1.1\r\n", b"X-Slow: " + b"a" * 100),
+    "second-head": (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET /livez HTTP/1.1\r\n", b"X-Slow: " + b"a" * 100),
+    "empty-lines": (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n" * 100),
+    "body-that-nobody-reads": (b"POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", b"a" * 100),
+}
+
+
+@pytest.fixture(scope="module")
+def slow_lines(server: ServerProcess) -> dict[str, SlowLine]:
+    """All of them at once, so that the suite waits only once."""
+    client = PollingClient(server).handshake().join("slow-poster-0001")
+    head = f"POST {client.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode()
+    lines = {name: SlowLine(server, *sent) for name, sent in SLOW_HEADS.items()} | {"post": SlowLine(server, head, b"4" * 100)}
+    for line in lines.values():
+        line.join()
+    assert client.get().code == 1
+    return lines
+
+
+@native
+@pytest.mark.parametrize("attack", list(SLOW_HEADS))
+def test_h13_slowloris(slow_lines: dict[str, SlowLine], bystander: Bystander, attack: str) -> None:
+    ended_after_s = slow_lines[attack].ended_after_s
+    assert ended_after_s is not None
+    assert ended_after_s < 13
+
+
+@native
+def test_h14_a_slow_body(slow_lines: dict[str, SlowLine], bystander: Bystander) -> None:
+    slow = slow_lines["post"]
+    assert slow.answer.startswith(b"HTTP/1.1 408 ")
+    assert slow.ended_after_s is not None
+    assert slow.ended_after_s < 12
+
+
+@native
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        (f"GET {ENDPOINT}?EIO=4", "".join(f"X-{index}: x\r\n" for index in range(200)), 431),
+        (f"GET {ENDPOINT}?EIO=4", f"X-Long: {'a' * 65536}\r\n", 431),
+        (f"GET {ENDPOINT}?EIO=4&x={'a' * 16384}", "", 414),
+    ],
+    ids=["200-headers", "64-kb-header", "16-kb-url"],
+)
+@pytest.mark.parametrize("upgrade", ["", "Upgrade: websocket\r\nConnection: Upgrade\r\n"], ids=["http", "websocket"])
+def test_h21_heads_that_are_too_large(
+    server: ServerProcess, bystander: Bystander, line: str, headers: str, status: int, upgrade: str
+) -> None:
+    with Line(server) as attack:
+        attack.request(line, headers + upgrade)
+        assert attack.answer().status == status
+        attack.everything()
+
+
+@native
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET /livez HTTP/1.1\r\nX-Endless: ",
+        b"GET /livez HTTP/1.1\r\n",
+        b"GET /livez?",
+        b"POST /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Endless: ",
+        b"POST /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
+    ],
+    ids=["value", "name", "url", "trailer", "chunk-extension"],
+)
+def test_h21_one_line_without_end(server: ServerProcess, bystander: Bystander, start: bytes) -> None:
+    before = Process(server).resident_bytes()
+    with Line(server) as line:
+        with pytest.raises(ConnectionError):
+            line.send(start)
+            for _ in range(1000):
+                line.send(b"a" * 65536)
+    assert Process(server).resident_bytes() - before < 20_000_000
+
+
+UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+VERSION = "Sec-WebSocket-Version: 13\r\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Sec-WebSocket-Protocol: caf\xe9\r\n",
+        "Sec-WebSocket-Protocol: " + ", ".join(f"p{index}" for index in range(1000)) + "\r\n",
+        "Sec-WebSocket-Protocol: " + "a" * 5000 + " \r\n",
+        "Sec-WebSocket-Extensions: constructor\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; x=__proto__;;;,,\r\n",
+        "Sec-WebSocket-Protocol:\r\nSec-WebSocket-Extensions:\r\n",
+    ],
+    ids=["non-ascii", "1000-items", "long", "constructor", "malformed", "empty"],
+)
+def test_h22_strange_offers(server: ServerProcess, bystander: Bystander, header: str) -> None:
+    with Line(server) as line:
+        line.request(f"GET {ENDPOINT}?EIO=4&transport=websocket", UPGRADE + KEY + VERSION + header)
+        answer = line.answer()
+        assert answer.status in (101, 400)
+        assert "sec-websocket-protocol" not in answer.headers
+        assert "sec-websocket-extensions" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (UPGRADE + VERSION, {400}),
+        (UPGRADE + VERSION + "Sec-WebSocket-Key: short\r\n", {400}),
+        (UPGRADE + VERSION + "Sec-WebSocket-Key: ======================\xff=\r\n", {400}),
+        (UPGRADE + KEY + "Sec-WebSocket-Version: 12\r\n", {400, 426}),
+        (UPGRADE + KEY, {400, 426}),
+    ],
+    ids=["no-key", "short-key", "strange-key", "version-12", "no-version"],
+)
+def test_h23_handshakes_that_are_not(server: ServerProcess, bystander: Bystander, headers: str, status: set[int]) -> None:
+    with Line(server) as line:
+        line.request(f"GET {ENDPOINT}?EIO=4&transport=websocket", headers)
+        assert line.answer().status in status
+
+
+@native
+def test_h23_an_old_version_is_told_which_one_would_do(server: ServerProcess, bystander: Bystander) -> None:
+    answer = fetch(server, f"{ENDPOINT}?EIO=4&transport=websocket", "GET", UPGRADE + KEY + "Sec-WebSocket-Version: 12\r\n")
+    assert (answer.status, answer.headers["sec-websocket-version"]) == (426, "13")
+
+
+@native
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/nothing", 404),
+        ("//livez", 404),
+        ("/socket.io/../livez", 404),
+        ("/%2e%2e/livez", 404),
+        ("/socket.io/%2e%2e/livez", 404),
+        ("http://evil.example/livez", 200),
+        ("http://evil.example", 400),
+        ("/livez/", 404),
+        ("*", 404),
+        ("/\xe9", 400),
+        ("/%ff%fe", 404),
+        ("/livez\\", 404),
+    ],
+)
+def test_h29_paths_are_taken_as_they_are(server: ServerProcess, bystander: Bystander, target: str, status: int) -> None:
+    with Line(server) as line:
+        line.send(f"GET {target} HTTP/1.1\r\nHost: evil.example\r\n\r\n".encode("latin-1"))
+        answer = line.answer()
+        assert answer.status == status
+        assert "location" not in answer.headers
+        assert b"evil.example" not in answer.body or target.startswith("http://")
+
+
+@native
+def test_h30_expect_continue(server: ServerProcess, bystander: Bystander) -> None:
+    client = bystander.attacking_poll()
+    with Line(server) as line:
+        line.request(f"POST {client.target}", "Content-Length: 1\r\nExpect: 100-continue\r\n")
+        assert line.socket.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        line.send(b"1")
+        assert line.answer().body == b"ok"
+        line.request(f"POST {client.target}", f"Content-Length: {MAX_PAYLOAD_BYTES + 1}\r\nExpect: 100-continue\r\n")
+        assert line.answer().status == 400  # the session is gone, and nobody asks for its body
+
+
+@native
+def test_h30_pipelined_requests(server: ServerProcess, bystander: Bystander) -> None:
+    client = bystander.attacking_poll()
+    with Line(server) as line:
+        get = f"GET {client.target} HTTP/1.1\r\nHost: x\r\n\r\n"
+        post = f"POST {client.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1"
+        line.send((get + post + get).encode())
+        # The first waits, and nothing behind it is looked at; then the second finds no session, and what is behind it is dropped.
+        client.post("1")
+        first, second = line.everything().split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"200")
+    assert first.endswith(b"\r\n\r\n6")
+    assert second.startswith(b"400")
+
+
+@native
+def test_h30_an_upgrade_with_a_body(server: ServerProcess, bystander: Bystander) -> None:
+    smuggled = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Line(server) as line:
+        headers = UPGRADE + KEY + VERSION + f"Content-Length: {len(smuggled)}\r\n"
+        line.request(f"GET {ENDPOINT}?EIO=4&transport=websocket", headers, smuggled)
+        start = line.socket.recv(65536)
+        line.send(frame(CLOSE))
+        assert b"alsohere_" not in start + line.everything()
+
+
+@native
+def test_h30_a_connection_is_free_again(server: ServerProcess, bystander: Bystander) -> None:
+    process = Process(server)
+    before = process.files()
+    lines = [Line(server) for _ in range(20)]
+    for line in lines:
+        line.send(b"GET / HTTP/9.9\r\n\r\n\r\n" if lines.index(line) % 2 else b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        assert line.answer().status == 400
+        line.socket.close()
+    wait_for(lambda: process.files() <= before, what="the files to be closed")
