@@ -361,5 +361,5 @@ def _call_now(self: Watcher, event: str, argument: dict[str, Any]) -> Any:
 
 
 Watcher.call_now = _call_now  # type: ignore[attr-defined]
-PresenceMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+PresenceMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 test_presence_equals_the_model = PresenceMachine.TestCase

@@ -17,6 +17,7 @@ from alsohere.errors import BadRequest, Forbidden, RateExceeded, Refusal
 from alsohere.facts import Snapshot
 from alsohere.node.connection import Connection
 from alsohere.session.events import EventReceived
+from alsohere.types import ONLINE
 from alsohere.wire import events
 
 if TYPE_CHECKING:
@@ -103,13 +104,13 @@ def _watch(node: Node, connection: Connection, command: events.RoomWatch, answer
     def answered(snapshot: Snapshot) -> None:
         snapshots[snapshot.room] = snapshot
         if len(snapshots) == len(rooms):
-            answer.ok({"rooms": [snapshots[room] for room in rooms]})
+            answer.ok({"self": node.member_of(connection, ONLINE), "rooms": [snapshots[room] for room in rooms]})
 
     node.check_watch_limit(connection, rooms)
     for room in rooms:
         node.watch(connection, room, command.watch, command.since, answered)
     if not rooms:
-        answer.ok({"rooms": []})
+        answer.ok({"self": node.member_of(connection, ONLINE), "rooms": []})
 
 
 def _unwatch(node: Node, connection: Connection, command: events.RoomUnwatch, answer: Answer) -> None:
