@@ -7,6 +7,7 @@ Prints one table. `--quick` takes one sample of each (under 90 seconds), the ful
 """
 
 import argparse
+import fcntl
 import importlib.util
 import os
 import resource
@@ -14,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from page import write_page
@@ -26,17 +29,33 @@ FULL = Effort(repetitions=3, deliveries={SMALL: 200_000, LARGE: 150_000}, storm_
 QUICK = Effort(repetitions=1, deliveries={SMALL: 100_000, LARGE: 150_000}, storm_s=3, idle_s=0.5)
 
 
+def compile_c(target: Path, *sources: Path) -> None:
+    if not target.exists() or target.stat().st_mtime < max(source.stat().st_mtime for source in sources):
+        code = [source for source in sources if source.suffix == ".c"]
+        subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", target, *code], check=True)
+
+
 def build() -> None:
     """Compile the C parts and install the Node peer, where that has not been done."""
     for tool, fix in (("cc", "apt-get install gcc"), ("node", "install Node 20"), ("npm", "install npm")):
         if not shutil.which(tool):
             sys.exit(f"The benchmark needs {tool}: {fix}.")
-    BUILD.mkdir(exist_ok=True)
-    compile_c = ["cc", "-O2", "-Wall", "-Wextra", "-o"]
-    subprocess.run([*compile_c, BUILD / "load", *sorted((BENCH / "load").glob("*.c"))], check=True)
-    subprocess.run([*compile_c, BUILD / "c_send", BENCH / "servers" / "c_send.c"], check=True)
+    compile_c(BUILD / "load", *sorted((BENCH / "load").iterdir()))
+    compile_c(BUILD / "c_send", BENCH / "servers" / "c_send.c")
     if not (BENCH / "node" / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=BENCH / "node", check=True)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two benchmarks at once would measure each other."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit("Another benchmark is running here: wait until it is done.")
+        yield
 
 
 def check_machine() -> None:
@@ -81,6 +100,18 @@ def measure(peers: list[Peer], effort: Effort) -> Results:
     return results
 
 
+def run(peers: list[Peer], effort: Effort, *, write: bool) -> None:
+    start_s, (all_before, ours_before) = time.monotonic(), busy_s()
+    results = measure(peers, effort)
+    took_s, (all_after, ours_after) = time.monotonic() - start_s, busy_s()
+    others = (all_after - all_before - ours_after + ours_before) / (took_s * (os.cpu_count() or 1))
+    remark = f"Other programs used {max(0, others):.0%} of the machine's CPU meanwhile."
+    print(table(results))
+    print(f"\nMedian (lowest–highest). {took_s:.0f} s. {remark}")
+    if write:
+        write_page(table(results), remark)
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--quick", action="store_true", help="one sample of each instead of three")
@@ -88,19 +119,12 @@ def main() -> None:
     arguments.add_argument("--only", nargs="+", metavar="NAME", help="only these servers: " + ", ".join(p.name for p in PEERS))
     options = arguments.parse_args()
     check_machine()
-    build()
     peers = [peer for peer in PEERS if not options.only or peer.name in options.only]
     if ALSOHERE in peers and importlib.util.find_spec("alsohere") is None:
         sys.exit("alsohere is not installed here: pip install -e .[dev]")
-    start_s, (all_before, ours_before) = time.monotonic(), busy_s()
-    results = measure(peers, QUICK if options.quick else FULL)
-    took_s, (all_after, ours_after) = time.monotonic() - start_s, busy_s()
-    others = (all_after - all_before - ours_after + ours_before) / (took_s * (os.cpu_count() or 1))
-    remark = f"Other programs used {max(0, others):.0%} of the machine's CPU meanwhile."
-    print(table(results))
-    print(f"\nMedian (lowest–highest). {took_s:.0f} s. {remark}")
-    if options.write:
-        write_page(table(results), remark)
+    with alone():
+        build()
+        run(peers, QUICK if options.quick else FULL, write=options.write)
 
 
 if __name__ == "__main__":
