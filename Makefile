@@ -21,7 +21,7 @@ check: $(READY) $(JS_READY)         ## lint, types, import law, docs tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd js && npm run --silent check
-	$(BIN)/python -m pytest tests/test_shape.py tests/test_docs.py tests/test_bundle.py
+	$(BIN)/python -m pytest tests/test_shape.py tests/test_docs.py tests/test_docs_examples.py tests/test_bundle.py
 
 bench: $(READY)           ## the table of docs/reference/benchmarks.md (needs a C compiler and Node)
 	$(BIN)/python bench/run.py
