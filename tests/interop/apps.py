@@ -1,8 +1,8 @@
 """The application that the real clients talk to, alone and in another's ASGI server.
 
-    python -m interop.apps PORT                                  alsohere's own server
-    uvicorn --factory interop.apps:mounted --port PORT           mounted in FastAPI
-    uvicorn --factory interop.apps:conformance --port PORT       the echo application of the official suites
+    python -m interop.apps PORT            alsohere's own server
+    uvicorn interop.apps:mounted           at /here of a FastAPI application
+    hypercorn interop.apps:conformance     the echo application of the official suites
 """
 
 from __future__ import annotations
@@ -47,18 +47,16 @@ def interop_app() -> AlsoHere:
     return here
 
 
-def mounted() -> FastAPI:
-    """At /here of a FastAPI application."""
-    here = interop_app()
+def in_fastapi(here: AlsoHere) -> FastAPI:
+    """At /here, as the tutorial says."""
     app = FastAPI(lifespan=here.lifespan)
     app.mount("/here", here)
     return app
 
 
-def conformance() -> AlsoHere:
-    """The application of the official suites, for another's server."""
-    return conformance_app()
-
+alone = interop_app()
+mounted = in_fastapi(interop_app())
+conformance = conformance_app()
 
 if __name__ == "__main__":
-    interop_app().run(port=int(sys.argv[1]))
+    alone.run(port=int(sys.argv[1]))

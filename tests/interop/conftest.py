@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from interop.clients import NODE, TRANSPORTS, Client, Driver, NodeDriver, PythonDriver
-from support.servers import ServerProcess
+from interop.protocol import ENGINE, SOCKET, Endpoint
+from support.servers import ServerProcess, hypercorn, uvicorn
 
 TESTS = Path(__file__).parent.parent
 VERSIONS = {"socket.io-client 4.0": "sio40", "socket.io-client 4.8": "sio48"}
@@ -54,9 +55,41 @@ def native() -> Iterator[ServerProcess]:
 @pytest.fixture(scope="session")
 def mounted() -> Iterator[ServerProcess]:
     """Mounted in FastAPI, under uvicorn with its own WebSockets."""
-    command = ("-m", "uvicorn", "--factory", "interop.apps:mounted", "--port", "{port}", "--log-level", "warning")
-    with ServerProcess(*command, env=ENVIRONMENT, ready="/here/readyz") as server:
+    with ServerProcess(*uvicorn("interop.apps:mounted"), env=ENVIRONMENT, ready="/here/readyz") as server:
         yield server
+
+
+KINDS = {
+    "native": ("-m", "alsohere", "conformance-server", "--port", "{port}"),
+    "uvicorn": uvicorn("interop.apps:conformance"),
+    "hypercorn": hypercorn("interop.apps:conformance"),
+}
+
+
+@pytest.fixture(scope="session")
+def conformance_servers() -> Iterator[Callable[[str], str]]:
+    """Gives the address of the application that the official suites expect, in a kind of server; started when asked for."""
+    servers: dict[str, ServerProcess] = {}
+
+    def address(kind: str) -> str:
+        if kind not in servers:
+            servers[kind] = ServerProcess(*KINDS[kind], env=ENVIRONMENT).__enter__()
+        return servers[kind].url
+
+    yield address
+    for server in servers.values():
+        server.stop()
+
+
+@pytest.fixture(params=KINDS)
+def conformance(conformance_servers: Callable[[str], str], request: pytest.FixtureRequest) -> str:
+    return conformance_servers(request.param)
+
+
+@pytest.fixture(params=[("native", SOCKET), ("native", ENGINE), ("uvicorn", SOCKET), ("hypercorn", ENGINE)], ids="".join)
+def endpoint(conformance_servers: Callable[[str], str], request: pytest.FixtureRequest) -> Endpoint:
+    kind, path = request.param
+    return Endpoint(conformance_servers(kind), path)
 
 
 class Visitors:

@@ -19,7 +19,8 @@ class RawClient:
 
     def __init__(self, url: str, path: str = "/socket.io/", query: str = "EIO=4&transport=websocket", **options: Any) -> None:
         address = f"{url.replace('http', 'ws', 1)}{path}?{query}"
-        self.socket: ClientConnection = connect(address, compression=None, open_timeout=10, max_size=None, **options)
+        self._context = connect(address, compression=None, open_timeout=10, max_size=None, **options)
+        self.socket: ClientConnection = self._context.__enter__()
         self.open: dict[str, Any] = {}
         self.sid = ""
         self._last_ack_id = 0
@@ -28,7 +29,7 @@ class RawClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        self._context.__exit__(None, None, None)
 
     def handshake(self) -> RawClient:
         """Read the OPEN packet."""

@@ -33,6 +33,16 @@ def wait_for(condition, timeout_s: float = 10.0, what: str = "condition"):
         time.sleep(0.01)
 
 
+def uvicorn(app: str, *options: str) -> tuple[str, ...]:
+    """The command of a `ServerProcess` that serves `module:app` with uvicorn and its own WebSockets."""
+    return ("-m", "uvicorn", app, "--port", "{port}", "--log-level", "warning", *options)
+
+
+def hypercorn(app: str, *options: str) -> tuple[str, ...]:
+    """The same with hypercorn."""
+    return ("-m", "hypercorn", app, "--bind", "127.0.0.1:{port}", "--graceful-timeout", "1", "--log-level", "warning", *options)
+
+
 class ServerProcess:
     """`alsohere serve` (or another command) as a child process.
 
