@@ -13,7 +13,7 @@ from hostile.bystander import Bystander
 from support.servers import ServerProcess
 
 TESTS = Path(__file__).parents[1]
-CONNECT_TIMEOUT_S = 1.5
+CONNECT_TIMEOUT_S = 1.0
 PENDING_PER_CLIENT = 30
 CONNECTIONS_PER_USER = 4
 
@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "ALSOHERE_CONNECTIONS_PER_USER": str(CONNECTIONS_PER_USER),
     "ALSOHERE_PING_INTERVAL_S": "60",  # a client written by hand cannot answer while a test does something else
     "ALSOHERE_LEAVE_GRACE_S": "0.05",
+    "ALSOHERE_DRAIN_S": "0.1",
     "ALSOHERE_TICK_S": "0.01",
     "ALSOHERE_OUTBOX_BYTES": "65536",
     "ALSOHERE_OUTBOX_AGE_S": "1",
@@ -51,8 +52,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
     with ServerProcess(*COMMANDS[request.param], env=ENVIRONMENT) as running:
         yield running
         status, output = running.stop()
-    # uvicorn dies of the signal once it has ended well.
-    assert (status in (0, -signal.SIGTERM), "Traceback" in output, "error" in output.lower()) == (True, False, False), output
+    assert status in (0, -signal.SIGTERM), output  # uvicorn dies of the signal once it has ended well
+    assert not _complaints(output), output
+
+
+def _complaints(output: str) -> list[str]:
+    """Lines above a warning. uvicorn takes every refused WebSocket for an error of its application."""
+    lines = [line for line in output.splitlines() if "returned without completing handshake" not in line]
+    return [line for line in lines if "error" in line.lower() or "Traceback" in line]
 
 
 @pytest.fixture(scope="session")
