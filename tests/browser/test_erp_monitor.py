@@ -1,0 +1,179 @@
+"""The back office of examples/erp_monitor, with its article's client, as two operators use it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.line import Line
+from browser.people import record, recorded
+from support.servers import ServerProcess
+
+SERVER = str(Path(__file__).parents[2] / "examples/erp_monitor/server.py")
+ANN, BEN = "Ann Lee (login: ann, id: 1)", "Ben (login: ben, id: 2)"
+LOST = r"WebSocket|ERR_CONNECTION|ERR_EMPTY|502|503"
+PATIENCE_MS = 15_000
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the office; again on the same port and database, if it is given one."""
+
+    def start(port=None, **env) -> ServerProcess:
+        settings = {"OFFICE_DB": str(tmp_path / "office.db"), "ALSOHERE_DRAIN_S": "0.1"} | env
+        return ServerProcess(SERVER, "--port", "{port}", env=settings, port=port)
+
+    return start
+
+
+@pytest.fixture
+def office(start):
+    with start() as server:
+        yield server
+
+
+@pytest.fixture
+def ann(office, person):
+    """The page that watches, on the first product."""
+    page = person().sign_in(office.url, "ann", "Ann Lee")
+    page.goto(office.url + "/products/1")
+    expect(page.locator("#sockstat")).to_have_text("connected")
+    return page
+
+
+def see(page, listed, *people):
+    expect(page.locator(f"#{listed} li")).to_have_text(list(people))
+
+
+def test_who_is_online_and_who_is_on_this_page(office, ann, person):
+    see(ann, "online", ANN)
+    see(ann, "alsohere", ANN)
+    ben = person().sign_in(office.url, "ben", "Ben")
+    see(ann, "online", ANN, BEN)
+    see(ann, "alsohere", ANN)
+    ben.goto(office.url + "/products/1#price")
+    for page in (ann, ben):
+        see(page, "alsohere", ANN, BEN)
+    ben.goto(office.url + "/products/2")
+    see(ann, "alsohere", ANN)
+    see(ben, "alsohere", BEN)
+
+
+def test_ten_tabs_of_one_person_are_one_entry(office, ann, person):
+    ben = person()
+    ben.sign_in(office.url, "ben", "Ben")
+    see(ann, "online", ANN, BEN)
+    record(ann, "#online")
+    tabs = [ben.open(office.url + "/products/1") for _ in range(9)]
+    see(tabs[-1], "alsohere", ANN, BEN)
+    see(ann, "alsohere", ANN, BEN)
+    for tab in tabs:
+        tab.close()
+    see(ann, "alsohere", ANN)
+    assert recorded(ann, "#online") == [[ANN, BEN]]
+
+
+def test_changing_page_does_not_flicker(office, ann, person):
+    ben = person().sign_in(office.url, "ben", "Ben")
+    see(ann, "online", ANN, BEN)
+    record(ann, "#online")
+    record(ann, "#alsohere")
+    for path in ("/products/1", "/orders", "/", "/products/1"):
+        ben.goto(office.url + path)
+        see(ben, "online", ANN, BEN)
+        see(ann, "alsohere", *([ANN, BEN] if path == "/products/1" else [ANN]))
+    for _ in range(3):  # the same page again
+        ben.reload()
+        see(ben, "alsohere", ANN, BEN)
+    ben.close()
+    see(ann, "online", ANN)
+    assert recorded(ann, "#online") == [[ANN, BEN], [ANN]]
+    assert recorded(ann, "#alsohere") == [[ANN], [ANN, BEN], [ANN], [ANN, BEN], [ANN]]
+
+
+def test_leaving_removes_at_once(office, ann, person):
+    ben = person()
+    page = ben.sign_in(office.url, "ben", "Ben")
+    page.goto(office.url + "/products/1")
+    see(ann, "alsohere", ANN, BEN)
+    began = time.monotonic()
+    page.close()
+    see(ann, "alsohere", ANN)
+    assert time.monotonic() - began < 1.5
+    see(ann, "online", ANN)
+
+
+def test_signing_out_removes_every_tab_at_once(office, ann, person):
+    ben = person()
+    tabs = [ben.sign_in(office.url, "ben", "Ben"), ben.open(office.url + "/orders")]
+    see(ann, "online", ANN, BEN)
+    tabs[0].get_by_role("button", name="Sign out").click()
+    see(ann, "online", ANN)
+    expect(tabs[1].locator("#sockstat")).to_have_text("lost")
+    tabs[1].reload()
+    expect(tabs[1]).to_have_url(office.url + "/login")
+
+
+def test_a_page_without_a_session_is_refused(office, ann, person):
+    page = person().open(office.url + "/login")
+    page.add_script_tag(url="/socket.io/lib/socket.io.js")
+    refusal = page.evaluate(
+        "new Promise((done) => io.connect(location.origin).on('connect_error', (error) => done(error.message)))"
+    )
+    assert refusal == "Authentication error"
+    see(ann, "online", ANN)
+
+
+def test_names_are_text(office, ann, person):
+    name = "<img src=x onerror=alert(1)>"
+    person().sign_in(office.url, "ben", name)
+    see(ann, "online", ANN, f"{name} (login: ben, id: 2)")
+    expect(ann.locator("#online img")).to_have_count(0)
+
+
+def test_lost_is_shown_only_after_half_a_second(office, person):
+    operator = person()
+    with Line(office.port) as line:
+        operator.expect_complaints(LOST)
+        page = operator.sign_in(line.url, "ann", "Ann Lee")
+        see(page, "online", ANN)
+        began = time.monotonic()
+        line.hang_up()
+        expect(page.locator("#sockstat")).to_have_text("lost")
+        assert time.monotonic() - began >= 0.5
+        expect(page.locator("#sockstat")).to_have_text("connected")
+        see(page, "alsohere", ANN)
+
+
+def test_a_browser_that_dies_silently_goes_after_the_heartbeat(start, person):
+    with start(ALSOHERE_PING_INTERVAL_S="1", ALSOHERE_PING_TIMEOUT_S="1") as office, Line(office.port) as line:
+        ann, operator = person().sign_in(office.url, "ann", "Ann Lee"), person()
+        operator.expect_complaints(LOST)
+        ben = operator.sign_in(line.url, "ben", "Ben")
+        see(ann, "online", ANN, BEN)
+        line.fall_silent()
+        began = time.monotonic()
+        see(ann, "online", ANN)
+        assert time.monotonic() - began < 6
+        expect(ben.locator("#sockstat")).to_have_text("lost")
+
+
+def test_after_a_restart_the_lists_come_back_by_themselves(start, person):
+    people = [person(), person()]
+    with start() as office:
+        pages = [people[0].sign_in(office.url, "ann", "Ann Lee"), people[1].sign_in(office.url, "ben", "Ben")]
+        for page, somebody in zip(pages, people, strict=True):
+            see(page, "alsohere", ANN, BEN)
+            somebody.expect_complaints(LOST)
+        office.stop(signal.SIGKILL)
+        for page in pages:
+            expect(page.locator("#sockstat")).to_have_text("lost")
+    with start(port=office.port):
+        for page in pages:
+            expect(page.locator("#sockstat")).to_have_text("connected", timeout=PATIENCE_MS)
+            for listed in ("online", "alsohere"):
+                expect(page.locator(f"#{listed} li")).to_have_count(2)
