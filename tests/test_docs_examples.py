@@ -17,11 +17,13 @@ import click
 import pytest
 import uvicorn
 
+import alsohere
 from alsohere.cli import main as cli
 from alsohere.config import environment_names
-from support.pages import ROOT, Block, blocks_of, name_of, pages
+from alsohere.wire.events import COMMANDS
+from support.pages import ROOT, Block, blocks_of, name_of, pages, section_of
 from support.raw import RawClient, joined
-from support.servers import API_KEY, ServerProcess, wait_for
+from support.servers import API_KEY, SECRET, ServerProcess, wait_for
 
 PAGES = pages()
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -105,6 +107,30 @@ def test_the_back_end_of_the_how_to_gets_answers(server: ServerProcess, tmp_path
         answer = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True, timeout=30, check=True)
     assert " online" in answer.stdout
     assert name in answer.stdout
+
+
+ARGUMENTS = {
+    "room:enter": {"room": "/answers"},
+    "room:update": {"room": "/answers", "state": {"a": 1}},
+    "room:watch": {"rooms": ["/answers"]},
+    "room:unwatch": {"rooms": ["/answers"]},
+    "room:leave": {"room": "/answers"},
+    "ranking:watch": {},
+    "ranking:unwatch": {},
+    "user:status": {"status": "idle"},
+    "user:identify": {"token": alsohere.AlsoHere(secret=SECRET).token("42")},
+}
+
+
+def test_every_field_of_an_answer_is_described(server: ServerProcess):
+    assert set(ARGUMENTS) == set(COMMANDS)
+    with joined(server.url, "visitor-who-asks-all") as client:
+        for name, argument in ARGUMENTS.items():
+            section = section_of(ROOT / "docs" / "reference" / "events.md", name)
+            answer = client.call(name, argument)
+            assert answer.pop("ok"), name
+            fields = {*answer, *(field for room in answer.get("rooms", []) for field in room)}
+            assert not [field for field in fields if not re.search(rf"`[^`]*\b{field}\b[^`]*`", section)], name
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark == "serve"], ids=str)
