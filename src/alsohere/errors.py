@@ -7,7 +7,8 @@
     │   ├─ NotInRoom      not_in_room                                                 (the sender: enter first)
     │   ├─ LimitReached   limit                                                       (the sender: leave something first)
     │   ├─ RateExceeded   rate                                                        (the sender: retry after a while)
-    │   └─ Unauthenticated  unauthenticated, token_expired                            (the sender: fetch a new token)
+    │   ├─ Unauthenticated  unauthenticated, token_expired                            (the sender: fetch a new token)
+    │   └─ (itself)       bad_auth (the sender: mend the CONNECT payload), internal   (the application: see its log)
     ├─ Disconnect         the connection ends with a close code
     │   └─ PacketError    4400: the bytes are not the protocol
     └─ ConfigError        the integrator's settings do not fit together
