@@ -1,8 +1,8 @@
 """The application that the real clients talk to, alone and in another's ASGI server.
 
-    python -m interop.apps PORT            alsohere's own server
-    uvicorn interop.apps:mounted           at /here of a FastAPI application
-    hypercorn interop.apps:conformance     the echo application of the official suites
+python -m interop.apps PORT            alsohere's own server
+uvicorn interop.apps:mounted           at /here of a FastAPI application
+hypercorn interop.apps:conformance     the echo application of the official suites
 """
 
 from __future__ import annotations

@@ -111,7 +111,11 @@ class NodeDriver:
 
     def open(self, client: Client, url: str, path: str, transports: list[str], auth: dict[str, Any]) -> None:
         self._clients[client.name] = client
-        reconnect = {"reconnectionDelay": RECONNECT_S * 1000, "reconnectionDelayMax": RECONNECT_S * 1000, "randomizationFactor": 0}
+        reconnect = {
+            "reconnectionDelay": RECONNECT_S * 1000,
+            "reconnectionDelayMax": RECONNECT_S * 1000,
+            "randomizationFactor": 0,
+        }
         options = {"path": path, "transports": transports, "auth": auth, **reconnect}
         self._order(do="open", socket=client.name, url=url + client.namespace, options=options)
 

@@ -130,7 +130,9 @@ class Visitors:
 def visit(request: pytest.FixtureRequest, driver: Driver, transport: str) -> Iterator[Visitors]:
     """Opens clients at the server that the test is parametrized with, alsohere's own by default."""
     name = getattr(request, "param", "native")
-    visitors = Visitors(driver, transport, request.getfixturevalue(name), "/here/socket.io/" if name == "mounted" else "/socket.io/")
+    visitors = Visitors(
+        driver, transport, request.getfixturevalue(name), "/here/socket.io/" if name == "mounted" else "/socket.io/"
+    )
     yield visitors
     visitors.close()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from alsohere.server.asgi_websocket import AsgiWebSocket
 from alsohere.server.engine import Engine, Request
-from alsohere.server.polling import Polling
+from alsohere.server.polling import Polling, drop_body
 from alsohere.server.request import BAD_METHOD, BAD_REQUEST, EngineError
 from alsohere.server.takeover import Takeover
 
@@ -49,18 +49,26 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
         if asked.sid is None:
             if method != "GET":
                 raise EngineError(BAD_METHOD, "Bad handshake method: a session begins with GET")
-            poll = Polling(engine.open(handshake, "polling"))
+            poll = Polling(engine.open(handshake, "polling"), engine.farewells)
             body = await poll.get(receive, engine.rules.max_payload_bytes)
         else:
             body = await _poll_or_post(engine, asked.sid, handshake, method, scope, receive)
     except EngineError as error:
+        # "Come back later" has no body: python-engineio closes the connection before it reads one, and never reconnects after that.
+        answer = b"" if error.status in (429, 503) else error.body()
         # What is left of a body will not be read, and must not be taken for the next request.
-        await _respond(send, error.status, error.body(), origin, json=True, close=method != "GET")
+        await _respond(send, error.status, answer, origin, json=True, close=method != "GET")
     else:
         await _respond(send, 200, body, origin)
 
 
 async def _poll_or_post(engine: Engine, sid: str, handshake: Any, method: str, scope: Scope, receive: Receive) -> bytes:
+    if engine.farewells.has(sid, handshake.credentials) and method in ("GET", "POST"):
+        if method == "GET":
+            return engine.farewells.take(sid)
+        # It was sent before the client could hear them; an error would be heard first, and taken for a lost transport.
+        await drop_body(scope, receive, engine.rules.max_payload_bytes)
+        return b"ok"
     peer = engine.find(sid, handshake)
     poll = peer.poll
     if peer.transport != "polling" or not isinstance(poll, Polling):

@@ -11,6 +11,7 @@ from alsohere.errors import LimitReached
 from alsohere.node.handshake import Handshake, RawHeaders
 from alsohere.node.node import Node
 from alsohere.node.peer import Peer
+from alsohere.server.farewell import Farewells
 from alsohere.server.origin import OriginRule
 from alsohere.server.proxies import ProxyRule
 from alsohere.server.request import BAD_REQUEST, FORBIDDEN, EngineError, EngineRequest, read_query, unknown_sid
@@ -49,6 +50,7 @@ class Engine:
     ) -> None:
         self.node = node
         self.rules = session_rules
+        self.farewells = Farewells()
         self._origins = origins
         self._proxies = proxies
         self._transports = transports

@@ -14,22 +14,27 @@ from typing import Any
 from alsohere.errors import CloseCode, Disconnect, PacketError
 from alsohere.node.peer import Peer
 from alsohere.ports import Sink
-from alsohere.server.request import BAD_REQUEST, EngineError
+from alsohere.server.farewell import Farewells
+from alsohere.server.request import BAD_REQUEST, EngineError, unknown_sid
 from alsohere.wire.engineio import CLOSE_PACKET, NOOP_PACKET, Packet, decode_payload, encode_payload
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 BODY_TIMEOUT_S = 10.0
+# With these codes we take leave of a client that did nothing wrong to the protocol: it shall hear everything that waits.
+_LEAVE_TAKING = frozenset({CloseCode.NORMAL, CloseCode.RESTART, CloseCode.UNAUTHENTICATED, CloseCode.FORBIDDEN, CloseCode.RATE})
 
 
 class Polling(Sink):
     """The polling transport of one session: a `ports.Sink` that only keeps and wakes."""
 
-    __slots__ = ("_closing", "_peer", "_poll", "_posting")
+    __slots__ = ("_farewells", "_peer", "_poll", "_posting", "_took_leave")
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, farewells: Farewells) -> None:
         self._peer = peer
+        self._farewells = farewells
+        self._took_leave = False
         self._poll: asyncio.Future[list[Packet]] | None = None
         self._posting = False
         peer.outbox.attach(self, ready=False)
@@ -44,7 +49,11 @@ class Polling(Sink):
         # After a restart everybody shall come back. python-socketio takes a close packet for a dismissal and stays away; that the
         # session of its next poll is unknown makes every client begin anew.
         farewell = NOOP_PACKET if code in (CloseCode.NORMAL, CloseCode.RESTART) else CLOSE_PACKET
-        self.release(farewell)
+        self._took_leave = code in _LEAVE_TAKING
+        if self._poll is not None:
+            self.release(farewell)
+        elif self._took_leave and (left := self._peer.outbox.take(1 << 30)):
+            self._farewells.keep(self._peer.sid, self._peer.handshake.credentials, encode_payload([*left, farewell]))
 
     def release(self, farewell: Packet) -> None:
         """Answer a waiting poll with what is left and `farewell`; nothing happens if none waits."""
@@ -109,7 +118,7 @@ class Polling(Sink):
             self._posting = False
         for data, binary in packets:
             self._peer.receive(data, binary=binary)
-        if self._peer.ended and packets[-1] != (b"1", False):
+        if self._peer.ended and not self._took_leave:
             raise EngineError(BAD_REQUEST, "Bad request: the session was closed")
 
 
@@ -138,6 +147,18 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
             raise PacketError("body larger than maxPayload", CloseCode.TOO_BIG)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+async def drop_body(scope: Scope, receive: Receive, max_bytes: int) -> None:
+    """Read what a client sends to a session that is over.
+
+    Raises:
+        EngineError: it is not even a body.
+    """
+    try:
+        await asyncio.wait_for(read_body(scope, receive, max_bytes), BODY_TIMEOUT_S)
+    except (Disconnect, TimeoutError):
+        raise unknown_sid() from None
 
 
 async def _disconnected(receive: Receive) -> None:
