@@ -54,7 +54,7 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
         else:
             body = await _poll_or_post(engine, asked.sid, handshake, method, scope, receive)
     except EngineError as error:
-        # "Come back later" has no body: python-engineio closes the connection before it reads one, and never reconnects after that.
+        # "Come back later" has no body: python-engineio closes the connection before it reads one, and then never comes back.
         answer = b"" if error.status in (429, 503) else error.body()
         # What is left of a body will not be read, and must not be taken for the next request.
         await _respond(send, error.status, answer, origin, json=True, close=method != "GET")
