@@ -154,6 +154,31 @@ def test_every_public_name_of_the_browser_side_is_described():
     assert not [name for name in names if not re.search(rf"(?<![\w-]){elements.get(name, name)}(?![\w-])", page)]
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("connect.ts", "interface ConnectOptions"),
+        ("connect.ts", "class Here"),
+        ("store.ts", "class Store"),
+        ("store.ts", "interface Connection"),
+        ("store.ts", "interface Room"),
+        ("store.ts", "interface RoomOptions"),
+        ("copy.ts", "interface RoomSnapshot"),
+        ("copy.ts", "interface RoomEvents"),
+        ("rankings.ts", "interface Ranking"),
+        ("rankings.ts", "interface RankingOptions"),
+    ],
+)
+def test_every_member_of_the_browser_side_is_described(path: str, name: str):
+    source = (ROOT / "js" / "src" / "core" / path).read_text()
+    body = re.search(rf"^export {name}\b[^{{]*\{{\n(.*?)^\}}", source, re.MULTILINE | re.DOTALL)[1]
+    body = re.sub(r"  /\*\* @internal \*/\n.*\n", "", body)
+    members = set(re.findall(r"^  (?:readonly |override |async )*(\w+)\??[:(<=]", body, re.MULTILINE)) - {"constructor"}
+    assert members
+    page = reference("javascript.md")
+    assert not [member for member in members if not re.search(rf"`[^`]*\b{member}\b[^`]*`", page)]
+
+
 def test_a_setting_that_is_named_anywhere_is_one():
     known = {*environment_names(), "ALSOHERE_URL"}
     for page in PAGES:

@@ -26,6 +26,7 @@ from support.raw import RawClient, joined
 from support.servers import API_KEY, SECRET, ServerProcess, wait_for
 
 PAGES = pages()
+EVENTS = ROOT / "docs" / "reference" / "events.md"
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
@@ -126,11 +127,43 @@ def test_every_field_of_an_answer_is_described(server: ServerProcess):
     assert set(ARGUMENTS) == set(COMMANDS)
     with joined(server.url, "visitor-who-asks-all") as client:
         for name, argument in ARGUMENTS.items():
-            section = section_of(ROOT / "docs" / "reference" / "events.md", name)
+            section = section_of(EVENTS, name)
             answer = client.call(name, argument)
             assert answer.pop("ok"), name
             fields = {*answer, *(field for room in answer.get("rooms", []) for field in room)}
             assert not [field for field in fields if not re.search(rf"`[^`]*\b{field}\b[^`]*`", section)], name
+
+
+EXPIRED = alsohere.AlsoHere(secret=SECRET).token("42", ttl_s=-60)
+REFUSALS = [
+    ("room:enter", {"room": ""}, "bad_room"),
+    ("room:enter", {"room": "/r", "state": {"long": "x" * 2000}}, "bad_state"),
+    ("room:enter", {"room": "/granted/not"}, "forbidden"),
+    ("room:leave", {"room": "@other"}, "bad_room"),
+    ("room:leave", {"room": "/r/nowhere"}, "not_in_room"),
+    ("room:update", {"room": "/r/nowhere", "state": {}}, "not_in_room"),
+    ("room:update", {"room": "@online", "state": {"long": "x" * 2000}}, "bad_state"),
+    ("room:watch", {"rooms": ["/r/1", "@other"]}, "bad_room"),
+    ("room:watch", {"rooms": ["/r/1", "/granted/not"]}, "forbidden"),
+    ("room:watch", {"rooms": [f"/r/{number}" for number in range(101)]}, "limit"),
+    ("room:unwatch", {"rooms": [""]}, "bad_room"),
+    ("ranking:watch", {"limit": 0}, "bad_request"),
+    ("ranking:watch", {"prefix": "@"}, "bad_room"),
+    ("ranking:watch", {"prefix": "/granted/not"}, "forbidden"),
+    ("ranking:unwatch", {"limit": 1000}, "bad_request"),
+    ("user:identify", {"token": "none"}, "unauthenticated"),
+    ("user:identify", {"token": EXPIRED}, "token_expired"),
+    ("user:status", {"status": "asleep"}, "bad_request"),
+]
+
+
+def test_a_refusal_is_described_where_its_command_is(server: ServerProcess):
+    token = alsohere.AlsoHere(secret=SECRET).token("7", rooms=["/r", "/r/*"])
+    common = "bad_request"
+    with joined(server.url, token=token) as client:
+        for name, argument, code in REFUSALS:
+            assert client.call(name, argument)["error"]["code"] == code, (name, argument)
+            assert code == common or f"`{code}`" in section_of(EVENTS, name), (name, code)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark == "serve"], ids=str)
