@@ -2,7 +2,7 @@
 
 Sources, strongest first: arguments, environment variables, `.env`, defaults. A name is `ALSOHERE_` + the field in upper case;
 PORT, REDIS_URL, DATABASE_URL and WEB_CONCURRENCY are understood without the prefix too, as hosting platforms set them.
-Lists are separated by commas or spaces.
+Lists are separated by commas or spaces. An empty variable is like none: compose files pass them on like that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,13 @@ class Config(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     # -- Who may connect ---------------------------------------------------------------------------------------------
