@@ -13,6 +13,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from alsohere.config import Config
+from alsohere.errors import ConfigError
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -23,10 +24,14 @@ class OriginRule:
 
     Args:
         config: `origins`, `dev`.
+
+    Raises:
+        ConfigError: something that is listed is not an origin, and would never match.
     """
 
     def __init__(self, config: Config) -> None:
-        self._listed = frozenset(origin.rstrip("/").lower() for origin in config.origins)
+        self._any = "*" in config.origins
+        self._listed = frozenset(_listed(origin) for origin in config.origins if origin != "*")
         self._dev = config.dev
 
     def allows(self, origin: str | None, host: str, *, secure: bool, fetch_site: str | None = None) -> bool:
@@ -40,12 +45,12 @@ class OriginRule:
         """
         if origin is None:
             return fetch_site in (None, "same-origin", "none")
-        if "*" in self._listed or origin.lower() in self._listed:
+        if self._any:
             return True
         page = _parts(origin)
         if page is None:
             return False
-        if self._dev and page[1] in _LOCAL_HOSTS:
+        if page in self._listed or (self._dev and page[1] in _LOCAL_HOSTS):
             return True
         return page == _parts(f"{'https' if secure else 'http'}://{host}")
 
@@ -58,10 +63,23 @@ class OriginRule:
 def _parts(origin: str) -> tuple[str, str, int] | None:
     try:
         url = urlsplit(origin)
-        port = url.port or _DEFAULT_PORTS.get(url.scheme)
+        # Apps in a shell have schemes of their own and no port: capacitor://localhost.
+        port = _DEFAULT_PORTS.get(url.scheme, 0) if url.port is None else url.port
     except ValueError:
         return None
     # An origin has no path, no query and no user: https://evil.example/?https://good.example is not one.
-    if port is None or not url.hostname or url.path or url.query or url.fragment or "@" in url.netloc:
+    if not url.scheme or not url.hostname or url.path or url.query or url.fragment or "@" in url.netloc:
         return None
     return url.scheme, url.hostname, port
+
+
+def _listed(text: str) -> tuple[str, str, int]:
+    try:
+        scheme, host, port = _parts(text.rstrip("/")) or ("", "*", 0)
+        # People write bücher.example, browsers say xn--bcher-kva.example. Only what is listed is translated, never what is sent.
+        name = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        name = "*"
+    if "*" in name:
+        raise ConfigError(f"origins: {text!r} is not an origin; write https://example.org, https://example.org:8443 or *")
+    return scheme, name, port
