@@ -13,6 +13,7 @@ from alsohere.facts import LeaveReason
 from alsohere.node.handshake import Handshake
 from alsohere.node.outbox import Outbox
 from alsohere.session.session import Session
+from alsohere.session.upgrade import Upgrade
 from alsohere.wire.engineio import Packet
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Peer:
         "session",
         "slot",
         "transport",
-        "upgrading",
+        "upgrade",
     )
 
     def __init__(self, node: Node, session: Session, handshake: Handshake, now_s: float) -> None:
@@ -55,7 +56,7 @@ class Peer:
         self.ended = False
         self.transport = ""
         self.poll: Poll | None = None
-        self.upgrading = False
+        self.upgrade: Upgrade | None = None  # the probe of a second transport
         self.slot = 0
         self.due_s = 0.0
         self._tokens = node.rules.packet_burst

@@ -90,7 +90,7 @@ async def serve_websocket(engine: Engine, scope: Scope, receive: Receive, send: 
             peer = engine.open(handshake, "websocket")
         else:
             peer = engine.find(asked.sid, handshake)
-            takeover = Takeover(peer)
+            takeover = Takeover(peer, engine.rules.connect_timeout_s)
     except EngineError as error:
         await refuse_websocket(scope, receive, send, error.status, error.body())
         return

@@ -57,8 +57,8 @@ class AsgiWebSocket(Sink):
         """Serve until either side ends it. The WebSocket has been accepted."""
         if self._takeover is None:
             self._attach()
-        elif self._takeover.is_refused:
-            self.close(CloseCode.BAD_PACKET, "this session cannot be upgraded")
+        else:
+            self._takeover.begin(self)
         writer = asyncio.ensure_future(self._write(send))
         reader = asyncio.ensure_future(self._read(receive))
         try:

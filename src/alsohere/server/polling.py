@@ -16,6 +16,7 @@ from alsohere.node.peer import Peer
 from alsohere.ports import Sink
 from alsohere.server.farewell import Farewells
 from alsohere.server.request import BAD_REQUEST, EngineError, unknown_sid
+from alsohere.session.upgrade import UpgradeState
 from alsohere.wire.engineio import CLOSE_PACKET, NOOP_PACKET, Packet, decode_payload, encode_payload
 
 Scope = MutableMapping[str, Any]
@@ -73,10 +74,12 @@ class Polling(Sink):
         if self._poll is not None:
             self._peer.disconnect(Disconnect(CloseCode.BAD_PACKET, "two polls at once"))
             raise EngineError(BAD_REQUEST, "Bad request: another poll of this session is under way")
-        if self._peer.upgrading:
-            return encode_payload([NOOP_PACKET])
-        packets = self._peer.outbox.take(max_bytes) or await self._wait(receive, max_bytes)
-        return encode_payload(packets)
+        packets = self._peer.outbox.take(max_bytes)
+        upgrade = self._peer.upgrade
+        # Once it has probed, the client wants to let go of this transport: nothing waits here any more.
+        if not packets and (upgrade is None or upgrade.state is not UpgradeState.PROBED):
+            packets = await self._wait(receive, max_bytes)
+        return encode_payload(packets or [NOOP_PACKET])
 
     async def _wait(self, receive: Receive, max_bytes: int) -> list[Packet]:
         poll = self._poll = asyncio.get_running_loop().create_future()
@@ -91,7 +94,8 @@ class Polling(Sink):
             return poll.result() or outbox.take(max_bytes)
         finally:
             gone.cancel()
-            outbox.on_packet = None
+            if outbox.sink is self:  # and no WebSocket that took over meanwhile
+                outbox.on_packet = None
             self._poll = None
 
     async def post(self, scope: Scope, receive: Receive, max_bytes: int) -> None:

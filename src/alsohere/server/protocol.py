@@ -162,7 +162,7 @@ class HttpProtocol(HttpToolsProtocol):
             peer = engine.open(handshake, "websocket")
         else:
             peer = engine.find(asked.sid, handshake)
-            takeover = Takeover(peer)
+            takeover = Takeover(peer, engine.rules.connect_timeout_s)
         take_over(self.transport, key, peer, takeover, engine.rules.max_payload_bytes)
 
     def _refuse(self, status: int, body: bytes) -> None:

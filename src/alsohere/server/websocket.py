@@ -71,8 +71,8 @@ class WebSocket(WSListener):
         self._transport = transport
         if self._takeover is None:
             self._peer.outbox.attach(self, ready=True)
-        elif self._takeover.is_refused:
-            self.close(CloseCode.BAD_PACKET, "this session cannot be upgraded")
+        else:
+            self._takeover.begin(self)
 
     def on_ws_frame(self, _: WSTransport, received: WSFrame) -> None:
         kind = received.msg_type
