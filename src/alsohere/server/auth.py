@@ -102,6 +102,11 @@ class Tokens:
                     )
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired; fetch a new one and connect again.", code="token_expired") from None
+        # The signature was good for these, so it is its maker who reads the answer.
+        except (jwt.MissingRequiredClaimError, jwt.exceptions.InvalidSubjectError):
+            raise Unauthenticated("The token needs exp, a number, and sub, the user's id as text.") from None
+        except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
+            raise Unauthenticated("The token is for another audience, or of another issuer.") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthenticated("The token is not valid here.") from None
         raise Unauthenticated("The token is signed with an algorithm that this server has no key for.")
