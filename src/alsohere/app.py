@@ -281,7 +281,7 @@ class AlsoHere(Namespace):
         try:
             yield
         finally:
-            await self.node.drain(HANDSHAKE_SHUTDOWN_S, waves=1)
+            await self.node.drain(HANDSHAKE_SHUTDOWN_S)
             self._pulse.stop()
 
     def run(self, host: str | None = None, port: int | None = None) -> None:

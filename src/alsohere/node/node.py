@@ -41,6 +41,7 @@ from alsohere.wire.engineio import Packet
 
 SWEEP_S = 1.0
 MAX_WAITING_HOOKS = 10_000
+MAX_WAVES, MIN_WAVE = 10, 50
 
 
 class NodeRules(msgspec.Struct, frozen=True):
@@ -391,15 +392,16 @@ class Node:
             elif oldest_s is None:
                 self._waiting_outboxes.discard(outbox)
 
-    async def drain(self, over_s: float, waves: int = 10) -> None:
+    async def drain(self, over_s: float) -> None:
         """Take no new sessions and close those there are, in waves, so that their clients do not all come back at once."""
         self.draining = True
         peers = list(self.peers.values())
-        size = -(-len(peers) // waves) or 1
-        for start in range(0, len(peers), size):
-            for peer in peers[start : start + size]:
+        waves = min(MAX_WAVES, -(-len(peers) // MIN_WAVE))
+        for wave in range(waves):
+            if wave:
+                await asyncio.sleep(over_s / MAX_WAVES)
+            for peer in peers[wave::waves]:
                 peer.disconnect(Disconnect(CloseCode.RESTART, "restarting"))
-            await asyncio.sleep(over_s / waves)
 
     # -- Wiring ------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""WebSocket messages from frames: RFC 6455, section 5.4, with bounds.
+"""WebSocket messages from frames: RFC 6455, sections 5 to 7, with bounds.
 
 A message may come in at most 64 fragments and `max_bytes` bytes: a peer that sends one byte per frame costs us a frame's
 worth of work for each (tiny-fragment flood).
@@ -41,6 +41,17 @@ def check_utf8(data: bytes) -> None:
             data.decode()
         except UnicodeDecodeError:
             raise PacketError("text that is not UTF-8", CloseCode.INVALID_TEXT) from None
+
+
+def answer_to_close(code: int, size_bytes: int) -> int:
+    """The code that answers a close frame with that code and size of payload.
+
+    RFC 6455, section 7.4: the code is repeated; below 1000 and from 5000 on there are none, and 1005, 1006 and 1015 say that
+    there was none and are never sent.
+    """
+    if size_bytes == 0:
+        return CloseCode.NORMAL
+    return code if 1000 <= code < 5000 and code not in (1005, 1006, 1015) else CloseCode.PROTOCOL
 
 
 def frame(data: bytes, *, binary: bool) -> bytes:

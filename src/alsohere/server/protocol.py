@@ -164,6 +164,9 @@ class HttpProtocol(HttpToolsProtocol):
             peer = engine.find(asked.sid, handshake)
             takeover = Takeover(peer, engine.rules.connect_timeout_s)
         take_over(self.transport, key, peer, takeover, engine.rules.max_payload_bytes)
+        # The parser knows this object by its methods. Without this line each upgrade leaves 6 KB to the garbage collector, and a
+        # thousand connects a second leave them faster than it comes.
+        self.parser = self.flow = None
 
     def _refuse(self, status: int, body: bytes) -> None:
         head = b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n" % (

@@ -19,7 +19,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # see "The s
 
 from alsohere.errors import CloseCode, Disconnect, PacketError
 from alsohere.node.peer import Peer
-from alsohere.server.messages import Fragments, check_utf8, frame
+from alsohere.server.messages import Fragments, answer_to_close, check_utf8, frame
 from alsohere.server.takeover import Takeover
 from alsohere.wire.engineio import Packet
 
@@ -85,12 +85,14 @@ class WebSocket(WSListener):
                 self._receive(data, binary=False)
             elif kind in (TEXT, BINARY, CONTINUATION):
                 self._receive_fragment(kind, received)
-            elif kind == PING:
-                self._peer.spend()
-                self._transport.send_pong(received.get_payload_as_bytes())
             elif kind == CLOSE:
-                self._transport.send_close(received.get_close_code() or CloseCode.NORMAL)
+                code = int(received.get_close_code())  # type: ignore[call-overload]  # an IntEnum, which the stubs do not say
+                self._transport.send_close(answer_to_close(code, received.payload_size))
                 self._transport.disconnect()
+            else:  # pings and pongs; what keeps a session alive is the heartbeat of Engine.IO
+                self._peer.spend()
+                if kind == PING:
+                    self._transport.send_pong(received.get_payload_as_bytes())
         except Disconnect as disconnect:
             self._fail(disconnect)
 
@@ -156,6 +158,7 @@ class WebSocket(WSListener):
             self.close(disconnect.close_code, disconnect.reason)
 
 
+_BETWEEN = asyncio.Protocol()
 _NO_HEADERS: dict[str, str] = {}
 """What picows keeps of a request once it has been answered."""
 
@@ -189,6 +192,9 @@ def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Ta
         READ_BUFFER_BYTES,
     )
     protocol.connection_made(transport)
+    # uvloop keeps the last `data_received` even when the protocol that follows has buffers instead; without a stop in between,
+    # uvicorn's whole HTTP protocol (6 KB) would live as long as the connection.
+    transport.set_protocol(_BETWEEN)
     transport.set_protocol(protocol)
     request = (
         b"GET / HTTP/1.1\r\nHost: -\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
