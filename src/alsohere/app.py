@@ -347,8 +347,16 @@ class AlsoHere(Namespace):
 
     async def _serve_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._app is not None:
-            async with self.lifespan():
-                await self._app(scope, receive, send)
+
+            async def receive_and_drain() -> Any:
+                # Nothing else means the end. An app that knows no lifespan raises at once (Django), and is served all the same.
+                message = await receive()
+                if message["type"] == "lifespan.shutdown":
+                    async with self.lifespan():
+                        pass
+                return message
+
+            await self._app(scope, receive_and_drain, send)
             return
         await receive()
         await send({"type": "lifespan.startup.complete"})

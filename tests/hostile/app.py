@@ -11,7 +11,17 @@ from typing import Any
 
 from alsohere import AlsoHere
 
-here = AlsoHere()
+
+async def tasks(scope: Any, receive: Any, send: Any) -> None:
+    """How many tasks the process runs. It is of HTTP only, as many applications are."""
+    if scope["type"] != "http":
+        raise ValueError("this application only knows HTTP")
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(len(asyncio.all_tasks())).encode()})
+
+
+here = AlsoHere(app=tasks)
 here.namespace("/second")
 
 
@@ -22,8 +32,12 @@ async def echo(_: Any, *args: Any) -> tuple[Any, ...]:
 
 @here.on("flood")
 async def flood(_: Any, room: str, packets: int, size: int) -> int:
-    """Send that much to everybody in the room."""
-    return sum([(await here.push("flood", "x" * size, rooms=[room]))[room]["connections"] for _ in range(packets)])
+    """Send that much to everybody in the room, at 1,000 packets a second: somebody who reads can follow."""
+    reached = 0
+    for number in range(packets):
+        reached += (await here.push("flood", number, "x" * size, rooms=[room]))[room]["connections"]
+        await asyncio.sleep(0.001)
+    return reached
 
 
 @here.on("questions")

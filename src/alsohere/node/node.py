@@ -376,8 +376,10 @@ class Node:
             self._alarm(due_s)
 
     def _outbox_waits(self, outbox: Outbox) -> None:
+        sweep_s = self.clock.now_s() + (0 if outbox.overflowed else SWEEP_S)
+        # Those that wait already keep their time: others, whose outboxes wait for a moment, must not put it off for ever.
+        self._sweep_s = min(self._sweep_s, sweep_s) if self._waiting_outboxes else sweep_s
         self._waiting_outboxes.add(outbox)
-        self._sweep_s = self.clock.now_s() + (0 if outbox.overflowed else SWEEP_S)
         self._alarm(self._sweep_s)
 
     def _sweep(self, now_s: float) -> None:

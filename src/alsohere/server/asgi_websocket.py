@@ -21,6 +21,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+CLOSE_TIMEOUT_S = 1.0
+
 
 class AsgiWebSocket(Sink):
     """One client's WebSocket.
@@ -31,7 +33,7 @@ class AsgiWebSocket(Sink):
         max_bytes: the largest message.
     """
 
-    __slots__ = ("_close", "_max_bytes", "_news", "_peer", "_replies", "_takeover")
+    __slots__ = ("_close", "_closing", "_max_bytes", "_news", "_peer", "_replies", "_takeover")
 
     def __init__(self, peer: Peer, takeover: Takeover | None, max_bytes: int) -> None:
         self._peer = peer
@@ -40,6 +42,7 @@ class AsgiWebSocket(Sink):
         self._news = asyncio.Event()
         self._replies: list[Packet] = []  # of the probe; they do not wait behind the session's own packets
         self._close: tuple[CloseCode, str] | None = None
+        self._closing = asyncio.Event()
 
     # -- A `ports.Sink` that is never ready: the writer takes from the outbox as fast as the server lets it ---------
 
@@ -49,6 +52,7 @@ class AsgiWebSocket(Sink):
 
     def close(self, code: CloseCode, reason: str) -> None:
         self._close = (code, reason)
+        self._closing.set()
         self._news.set()
 
     # -- The connection ----------------------------------------------------------------------------------------------
@@ -61,14 +65,16 @@ class AsgiWebSocket(Sink):
             self._takeover.begin(self)
         writer = asyncio.ensure_future(self._write(send))
         reader = asyncio.ensure_future(self._read(receive))
+        # To a client that reads nothing, the writer waits in `send` and hears of no close.
+        closing = asyncio.ensure_future(self._closing.wait())
         try:
-            await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({writer, reader, closing}, return_when=asyncio.FIRST_COMPLETED)
             if self._close is not None:
-                await asyncio.wait({writer}, timeout=1.0)
+                await asyncio.wait({writer}, timeout=CLOSE_TIMEOUT_S)
         finally:
-            for task in (writer, reader):
+            for task in (writer, reader, closing):
                 task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
+            await asyncio.gather(writer, reader, closing, return_exceptions=True)
             self._lost()
 
     def _attach(self) -> None:
