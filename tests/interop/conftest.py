@@ -13,7 +13,7 @@ import pytest
 
 from interop.clients import NODE, TRANSPORTS, Client, Driver, NodeDriver, PythonDriver
 from interop.protocol import ENGINE, SOCKET, Endpoint
-from support.servers import ServerProcess, hypercorn, uvicorn
+from support.servers import ServerProcess, hypercorn, stop_all, uvicorn
 
 TESTS = Path(__file__).parent.parent
 VERSIONS = {"socket.io-client 4.0": "sio40", "socket.io-client 4.8": "sio48"}
@@ -77,8 +77,7 @@ def conformance_servers() -> Iterator[Callable[[str], str]]:
         return servers[kind].url
 
     yield address
-    for server in servers.values():
-        server.stop()
+    stop_all(servers.values())
 
 
 @pytest.fixture(params=KINDS)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 
 SECRET = "a-secret-for-tests-that-is-long-enough-0123456789"
 API_KEY = "an-api-key-for-tests"
@@ -116,3 +117,12 @@ class ServerProcess:
             self.process.kill()
             output, _ = self.process.communicate()
         return self.process.returncode, output
+
+
+def stop_all(servers: Iterable[ServerProcess]) -> None:
+    """End several processes together."""
+    asked = list(servers)
+    for server in asked:
+        server.process.terminate()
+    for server in asked:
+        server.stop()

@@ -30,8 +30,11 @@ def inner_path(scope: Scope) -> str:
     """
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
-    if root and (path == root or path.startswith(root + "/")):
-        path = path[len(root) :]
+    # Where the server's `path` lacks its own root path, it begins with what Starlette's mounts have added to it.
+    added = root[len(scope.get("app_root_path", "").rstrip("/")) :]
+    for prefix in (root, added):
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            return path[len(prefix) :] or "/"
     return path or "/"
 
 
