@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -50,8 +50,8 @@ class Site:
             Route("/livez", self.livez),
             Route("/health", self.livez),
             Route("/readyz", self.readyz),
-            Route("/alsohere.js", lambda _: _script("alsohere.js")),
-            Route("/socket.io/socket.io.js", lambda _: _script("socket.io.js")),
+            Route("/alsohere.js", lambda request: _script(request, "alsohere.js")),
+            Route("/socket.io/socket.io.js", lambda request: _script(request, "socket.io.js")),
             Route("/api/v1/online", self.online),
             Route("/api/v1/rooms", self.rooms),
             Route("/api/v1/rooms/{room:path}", self.room),
@@ -118,12 +118,16 @@ class _Pages(StaticFiles):
         return found if found[1] is not None else super().lookup_path(path)
 
 
-def _script(name: str) -> Response:
+_FILES = StaticFiles(directory=STATIC)
+
+
+def _script(request: Request, name: str) -> Response:
     path = STATIC / name
     if not path.exists():
         return problem(404, "Not found", "The browser bundle is not built: run `make js`.")
-    return FileResponse(
-        path,
-        media_type="text/javascript; charset=utf-8",
-        headers={"cache-control": "no-cache", "access-control-allow-origin": "*"},
-    )
+    # With no-cache browsers ask each time whether it has changed; file_response answers 304 if it has not.
+    response = _FILES.file_response(path, path.stat(), request.scope)
+    response.headers["content-type"] = "text/javascript; charset=utf-8"
+    response.headers["cache-control"] = "no-cache"
+    response.headers["access-control-allow-origin"] = "*"
+    return response
