@@ -54,12 +54,14 @@ class Listener:
     def __init__(self) -> None:
         self.client = socketio.AsyncClient(reconnection=False)
         self.told: dict[str, list] = {}
+        self.history: list[tuple[str, list]] = []
         self.changed = asyncio.Event()
         self.client.on("*", self._on)
         self.client.on("connect_error", lambda error: self.told.update(connect_error=error))
 
     async def _on(self, name, *args):
         self.told[name] = args[0]
+        self.history.append((name, args[0]))
         self.changed.set()
 
     async def until(self, name: str, condition) -> list:
@@ -102,9 +104,16 @@ async def two_operators(url: str, ann: str, ben: str) -> None:
         assert logins(await tab.until("online", lambda people: len(people) == 2)) == ["ann", "ben"]
         assert logins(await tab.until("alsohere", bool)) == ["ben"]  # ten tabs are one entry
 
-    await second.client.emit("iamhere", {"location": url + "/products/2"})
+    again = await Listener().connect(url, ben)
+    first.history.clear()
+    await second.client.emit("iamgone")
+    await again.client.emit("iamhere", {"location": url + "/products/1"})  # only loaded the page again
+    await again.until("alsohere", lambda people: len(people) == 2)
+    await again.client.emit("iamhere", {"location": url + "/products/2"})
     await first.until("alsohere", lambda people: logins(people) == ["ann"])
-    for listener in (second, *tabs):
+    told = [logins(people) for name, people in first.history if name == "alsohere"]
+    assert all(people == ["ann", "ben"] for people in told[:-1])
+    for listener in (second, again, *tabs):
         await listener.client.disconnect()
     await first.until("online", lambda people: logins(people) == ["ann"])
     await first.client.disconnect()

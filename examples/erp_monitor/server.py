@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse
 from alsohere import ONLINE, AlsoHere, AlsoHereError, BadRequest, User
 
 MAX_ROOM_BYTES = 200
-RELOAD_S = 0.3  # who leaves a page and is back by then has only loaded it again
+RELOAD_S = 0.5  # who leaves a page and is back by then has only loaded it again
 
 office = Office(os.environ.get("OFFICE_DB", Path(__file__).parent / "office.db"))
 here = AlsoHere(app=office.app)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, WebError
 
-# What is kept of each change: the words for people, wherever they are in the element.
+# What is kept of each change: the words for people, wherever they are in the element, and when.
 RECORD = """(element) => {
   const root = element.shadowRoot ?? element;
   const words = () => {
     const faces = [...root.querySelectorAll(".face")].map((face) => face.getAttribute("aria-label"));
-    const label = root.querySelector(".label");
-    return faces.length ? faces : label ? [label.textContent] : [...root.children].map((child) => child.textContent);
+    const [label] = root.querySelectorAll(".label");
+    if (faces.length) return faces;
+    return label || root === element && !root.children.length ? [(label ?? root).textContent] : [...root.children].map((child) => child.textContent);
   };
-  element.history = [JSON.stringify(words())];
+  element.history = [{ words: words(), at: performance.now() }];
   new MutationObserver(() => {
-    const now = JSON.stringify(words());
-    if (now !== element.history.at(-1)) element.history.push(now);
+    const now = words();
+    if (String(now) !== String(element.history.at(-1).words)) element.history.push({ words: now, at: performance.now() });
   }).observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
 }"""
+
+
+# socket.io-client begins with polling; `5` is the last step to a WebSocket.
+UPGRADED = """const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) { send.call(this, data); if (data === "5") window.upgraded = true; };"""
 
 
 class Person:
@@ -34,6 +39,7 @@ class Person:
         self.context = browser.new_context(**options)
         self.complaints: list[str] = []
         self.expected: list[str] = []
+        self.context.add_init_script(UPGRADED)
         self.context.on("console", self._console)
         self.context.on("weberror", self._error)
 
@@ -52,10 +58,10 @@ class Person:
         """What nobody had to complain of."""
         return [text for text in self.complaints if not any(re.search(pattern, text) for pattern in self.expected)]
 
-    def open(self, url: str) -> Page:
-        """Another tab."""
+    def open(self, url: str, wait_until: str = "load") -> Page:
+        """Another tab; with "commit" it goes on loading meanwhile."""
         page = self.context.new_page()
-        page.goto(url)
+        page.goto(url, wait_until=wait_until)
         return page
 
     def sign_in(self, url: str, login: str, name: str) -> Page:
@@ -65,7 +71,13 @@ class Person:
         page.get_by_label("Name").fill(name)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(url + "/")
+        upgraded(page)
         return page
+
+
+def upgraded(page: Page) -> None:
+    """Wait until the page is on a WebSocket, whose end the server is told of."""
+    page.wait_for_function("window.upgraded")
 
 
 def record(page: Page, selector: str) -> None:
@@ -75,7 +87,15 @@ def record(page: Page, selector: str) -> None:
 
 def recorded(page: Page, selector: str) -> list[list[str]]:
     """What the element has shown, one after the other."""
-    return [json.loads(words) for words in page.locator(selector).evaluate("(element) => element.history")]
+    return page.locator(selector).evaluate("(element) => element.history.map(({ words }) => words)")
+
+
+def recorded_at(page: Page, selector: str, word: str) -> float:
+    """When the element first showed just this word: seconds on the page's clock (`performance.now`)."""
+    found = "(element, word) => element.history.find(({ words }) => String(words) === word)?.at"
+    milliseconds = page.locator(selector).evaluate(found, word)
+    assert milliseconds is not None, f"{selector} never showed {word!r}"
+    return milliseconds / 1000
 
 
 def own_name(page: Page, selector: str = "also-here") -> str:
