@@ -73,7 +73,8 @@ class Admission:
             peer.outbox.put(peer.session.refuse(event.namespace, "Invalid namespace"))
             return
         try:
-            connection = Connection(self._node, peer, event.namespace, read_auth(event.auth))
+            check_auth(event.auth)
+            connection = Connection(self._node, peer, event.namespace, event.auth)
             verdict = self._authenticator(connection)
             if isinstance(verdict, Awaitable):
                 self._node.spawn(self._wait_and_admit(connection, verdict))
@@ -119,24 +120,23 @@ class Admission:
         peer.outbox.put(peer.session.refuse(namespace, refusal.message, {"code": refusal.code}))
 
 
-def read_auth(payload: bytes) -> dict[str, Any]:
-    """The CONNECT payload.
+def check_auth(payload: bytes) -> None:
+    """Check the CONNECT payload.
 
     Raises:
         Refusal: not an object, over 8 KB, too many keys, or one key twice (two readers could see two people).
     """
     if not payload:
-        return {}
+        return
     if len(payload) > MAX_AUTH_BYTES:
         raise Refusal("Invalid auth: at most 8 KB.", code="bad_auth")
     try:
         socketio.decode_value(payload)  # as strict as everywhere: depth, numbers, text
-        auth = json.loads(payload, object_pairs_hook=_unique)
+        auth = _STRICT.decode(payload.decode())
     except (PacketError, ValueError) as error:
         raise Refusal("Invalid auth: not a JSON object, or a key twice.", code="bad_auth") from error
     if type(auth) is not dict or len(auth) > MAX_AUTH_KEYS:
         raise Refusal("Invalid auth: an object of at most 32 keys.", code="bad_auth")
-    return auth
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -144,3 +144,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(unique) != len(pairs):
         raise ValueError("a key twice")
     return unique
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alsohere.facts import Member, Watch
 from alsohere.types import Scalar, User
+from alsohere.wire.socketio import decode_value
 
 if TYPE_CHECKING:
     from alsohere.node.lane import Lane
@@ -23,17 +24,16 @@ class Connection:
         sid: the Socket.IO id of this connection; it is never shown to other clients.
         user: who is behind it.
         namespace: the Socket.IO namespace it is in.
-        auth: the payload of the client's CONNECT, a dict (empty if there was none).
         data: a dict for the application's own use.
     """
 
-    __slots__ = ("_data", "_node", "auth", "connected", "lane", "namespace", "outbox", "peer", "sid", "user", "watches")
+    __slots__ = ("_auth", "_data", "_node", "connected", "lane", "namespace", "outbox", "peer", "sid", "user", "watches")
 
-    def __init__(self, node: Node, peer: Peer, namespace: str, auth: dict[str, Any]) -> None:
+    def __init__(self, node: Node, peer: Peer, namespace: str, auth: bytes) -> None:
         self.sid = ""
         self.user: User = NOBODY
         self.namespace = namespace
-        self.auth = auth
+        self._auth = auth  # as it came: a dict would be ten times as large, and is rarely asked for twice
         self.peer = peer
         self.outbox = peer.outbox
         self.connected = False
@@ -46,6 +46,11 @@ class Connection:
         return f"<Connection {self.user.id or 'nobody'} in {self.namespace}>"
 
     # -- The request it came with ------------------------------------------------------------------------------------
+
+    @property
+    def auth(self) -> dict[str, Any]:
+        """The payload of the client's CONNECT, empty if there was none."""
+        return dict(decode_value(self._auth)) if self._auth else {}
 
     @property
     def token(self) -> str | None:

@@ -138,7 +138,11 @@ class Dispatch:
         if not connection.connected:
             raise TimeoutError("the connection has ended")
         session = connection.peer.session
-        ack_id = session.expect_ack(connection.namespace)
+        try:
+            ack_id = session.expect_ack(connection.namespace)
+        except Disconnect as limit:
+            connection.peer.disconnect(limit)
+            raise TimeoutError("the client leaves too many events unanswered") from None
         key = (session.sid, ack_id)
         future = self._calls[key] = asyncio.get_running_loop().create_future()
         connection.outbox.put_all(socketio.encode_event(connection.namespace, name, args, ack_id))

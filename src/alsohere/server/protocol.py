@@ -166,7 +166,7 @@ class HttpProtocol(HttpToolsProtocol):
         take_over(self.transport, key, peer, takeover, engine.rules.max_payload_bytes)
         # The parser knows this object by its methods. Without this line each upgrade leaves 6 KB to the garbage collector, and a
         # thousand connects a second leave them faster than it comes.
-        self.parser = self.flow = None
+        self.parser = self.flow = None  # type: ignore[assignment]
 
     def _refuse(self, status: int, body: bytes) -> None:
         head = b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n" % (

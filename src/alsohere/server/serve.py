@@ -7,7 +7,6 @@ waves over `drain_s`, so that clients reconnect to the next process spread out; 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -23,6 +22,7 @@ from alsohere.server.engine import Engine
 from alsohere.server.protocol import factory
 
 BACKLOG = 4096
+FORCE_S = 0.1  # until a second signal is seen
 
 
 class Server(uvicorn.Server):
@@ -39,8 +39,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._node.drain(self._drain_s if self._node.peers else 0.0)
+        drain = asyncio.ensure_future(self._node.drain(self._drain_s))
+        while not drain.done() and not self.force_exit:
+            await asyncio.wait({drain}, timeout=FORCE_S)
+        drain.cancel()
         await super().shutdown(sockets)
 
 

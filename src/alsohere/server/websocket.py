@@ -160,7 +160,42 @@ class WebSocket(WSListener):
 
 _BETWEEN = asyncio.Protocol()
 _NO_HEADERS: dict[str, str] = {}
-"""What picows keeps of a request once it has been answered."""
+
+
+class _Line:
+    """uvloop's transport without its socket options.
+
+    picows sets three of them on every connection, which uvloop answers by making and dismantling a socket object each time: a
+    twentieth of the cost of a connect. The one that matters, TCP_NODELAY, uvloop has set by itself.
+    """
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        found = self._transport.get_extra_info(name, default)
+        return _Descriptor(found) if name == "socket" else found
+
+
+class _Descriptor:
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: Any) -> None:
+        self._socket = socket
+
+    def fileno(self) -> int:
+        return int(self._socket.fileno())
+
+    def setsockopt(self, *_: object) -> None:
+        return
+
+    def getsockopt(self, *_: object) -> int:
+        return 0
 
 
 def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Takeover | None, max_bytes: int) -> None:
@@ -191,7 +226,7 @@ def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Ta
         None,
         READ_BUFFER_BYTES,
     )
-    protocol.connection_made(transport)
+    protocol.connection_made(_Line(transport))
     # uvloop keeps the last `data_received` even when the protocol that follows has buffers instead; without a stop in between,
     # uvicorn's whole HTTP protocol (6 KB) would live as long as the connection.
     transport.set_protocol(_BETWEEN)
@@ -206,7 +241,7 @@ def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Ta
 
 
 def _slim(transport: Any) -> None:
-    if transport.request is not None:
-        transport.request.headers = _NO_HEADERS
-    if transport.response is not None:
-        transport.response.headers = _NO_HEADERS
+    """Empty what picows keeps of a handshake that is over."""
+    for kept in (transport.request, transport.response):
+        if kept is not None:
+            kept.headers = _NO_HEADERS

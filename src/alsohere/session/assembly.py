@@ -35,5 +35,4 @@ class Assembly:
 
     def finish(self) -> tuple[Header, list[object]]:
         """The header and the values with the attachments in their places."""
-        values = [socketio.decode_value(item) for item in socketio.decode_array(self._header.payload)]
-        return self._header, socketio.resolve(values, self._attachments)
+        return self._header, socketio.resolve(socketio.decode_values(self._header.payload), self._attachments)

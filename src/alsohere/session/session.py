@@ -74,6 +74,10 @@ MOVES: dict[NamespaceState | None, frozenset[PacketType]] = {
     ),
 }
 
+# Replaced, never changed: nearly every session is in the second of these, and a dict of its own would be a fifth of its size.
+_NONE_OPEN: dict[str, NamespaceState] = {}
+_MAIN_OPEN: dict[str, NamespaceState] = {socketio.MAIN: NamespaceState.OPEN}
+
 
 class Session:
     """One client, from handshake to close.
@@ -103,7 +107,7 @@ class Session:
         self.heartbeat = Heartbeat(rules.ping_interval_s, rules.ping_timeout_s, now_s)
         self.connect_by_s: float | None = None if rules.raw else now_s + rules.connect_timeout_s
         self._rules = rules
-        self._namespaces: dict[str, NamespaceState] = {}
+        self._namespaces = _NONE_OPEN
         self._assembly: Assembly | None = None
         self._acks: dict[int, str] | None = None
         self._last_ack_id = 0
@@ -158,19 +162,19 @@ class Session:
     def _receive_connect(self, header: Header) -> Event:
         if self._refused >= MAX_REFUSED_CONNECTS:
             raise Disconnect(CloseCode.RATE, "too many refused namespaces")
-        self._namespaces[header.namespace] = NamespaceState.ASKING
+        self._move(header.namespace, NamespaceState.ASKING)
         return ConnectAsked(header.namespace, header.payload)
 
     def _receive_disconnect(self, header: Header, now_s: float) -> Event:
         if header.payload:
             raise PacketError("DISCONNECT with a payload")
-        del self._namespaces[header.namespace]
+        self._move(header.namespace, None)
         self._await_connect(now_s)
         return NamespaceLeft(header.namespace)
 
     def _complete(self, header: Header) -> Event | None:
         if header.type is PacketType.ACK:
-            return self._receive_ack(header, [socketio.decode_value(item) for item in socketio.decode_array(header.payload)])
+            return self._receive_ack(header, socketio.decode_values(header.payload))
         try:
             name, args = socketio.decode_event(header.payload)
         except UnpairedSurrogate:
@@ -226,6 +230,12 @@ class Session:
             due = min(due, self._assembly.complete_by_s)
         return due
 
+    def _move(self, namespace: str, state: NamespaceState | None) -> None:
+        namespaces = {name: value for name, value in self._namespaces.items() if name != namespace}
+        if state is not None:
+            namespaces[namespace] = state
+        self._namespaces = _MAIN_OPEN if namespaces == _MAIN_OPEN else namespaces
+
     def _await_connect(self, now_s: float) -> None:
         if not self._namespaces:
             self.connect_by_s = now_s + self._rules.connect_timeout_s
@@ -235,19 +245,19 @@ class Session:
     def accept(self, namespace: str, sid: str) -> Packet:
         """Open a namespace that was asked for."""
         assert self._namespaces[namespace] is NamespaceState.ASKING
-        self._namespaces[namespace] = NamespaceState.OPEN
+        self._move(namespace, NamespaceState.OPEN)
         self.connect_by_s = None
         return socketio.encode_connect(namespace, sid)
 
     def refuse(self, namespace: str, message: str, data: Any = None) -> Packet:
         """Refuse a namespace that was asked for; the client stays away."""
-        del self._namespaces[namespace]
+        self._move(namespace, None)
         self._refused += 1
         return socketio.encode_connect_error(namespace, message, data)
 
     def leave(self, namespace: str, now_s: float) -> Packet:
         """End an open namespace; the client stays away."""
-        del self._namespaces[namespace]
+        self._move(namespace, None)
         self._await_connect(now_s)
         return socketio.encode_disconnect(namespace)
 
@@ -277,6 +287,6 @@ class Session:
     def close(self) -> None:
         """The end; S3 holds from here on."""
         self.closed = True
-        self._namespaces.clear()
+        self._namespaces = _NONE_OPEN
         self._assembly = None
         self._acks = None

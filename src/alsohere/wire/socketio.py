@@ -166,21 +166,39 @@ def decode_array(payload: bytes) -> list[msgspec.Raw]:
         PacketError: not a JSON array, or nested deeper than 32.
         UnpairedSurrogate: it would be, but for text that no UTF-8 can hold.
     """
-    _check_depth(payload)
     try:
-        return _ARRAY.decode(payload)
+        items = _ARRAY.decode(payload)
     except (msgspec.MsgspecError, RecursionError) as error:
         if _is_json(payload):
             raise UnpairedSurrogate("text with an unpaired surrogate") from error
         raise PacketError("payload that is not a JSON array") from error
+    _check_depth(payload)
+    return items
 
 
 def _is_json(payload: bytes) -> bool:
-    # The standard library accepts "\\ud800" and msgspec does not. Only asked when msgspec has refused.
+    # The standard library accepts "\\ud800" and msgspec does not. It accepts NaN and other encodings too, which are not meant.
+    # Only asked when msgspec has refused.
     try:
-        return type(json.loads(payload)) is list
+        return type(json.loads(payload.decode(), parse_constant=_no_constant)) is list
     except (ValueError, RecursionError):
         return False
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def decode_values(payload: bytes) -> list[Any]:
+    """The elements of a JSON array.
+
+    Raises:
+        PacketError: as `decode_value`, or not an array.
+    """
+    values = decode_value(payload)
+    if type(values) is not list:
+        raise PacketError("payload that is not a JSON array")
+    return values
 
 
 def decode_value(payload: bytes | msgspec.Raw) -> Any:
@@ -189,32 +207,32 @@ def decode_value(payload: bytes | msgspec.Raw) -> Any:
     Raises:
         PacketError: not JSON, a number out of range, text that is not Unicode, or nested deeper than 32.
     """
-    _check_depth(bytes(payload))
     try:
-        return _ANY.decode(payload)
+        value = _ANY.decode(payload)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise PacketError("payload that is not JSON") from error
+    _check_depth(bytes(payload))
+    return value
+
+
+_TO_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _check_depth(payload: bytes) -> None:
     # Counting brackets bounds the depth from above in one scan each; nearly every packet ends here.
     if payload.count(b"[") + payload.count(b"{") <= MAX_DEPTH:
         return
-    try:
-        level = [_ANY.decode(payload)]
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise PacketError("payload that is not JSON") from error
-    for _ in range(MAX_DEPTH + 1):
-        level = [child for value in level for child in _children(value)]
-        if not level:
+    # What follows holds for JSON only: there, every second part between quotes that are not escaped is a string.
+    outside = b"".join(payload.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    brackets = outside.translate(_TO_BRACKETS, _NOT_BRACKETS)
+    # A pass takes all innermost pairs away. Walking the decoded values was as short, and 1 MB of brackets stopped the server
+    # for 0.6 s; now for 0.03 s.
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
             return
     raise PacketError(f"nested deeper than {MAX_DEPTH}")
-
-
-def _children(value: Any) -> list[Any]:
-    if type(value) is dict:
-        return list(value.values())
-    return value if type(value) is list else []
 
 
 def resolve(values: list[Any], attachments: list[bytes]) -> list[Any]:
