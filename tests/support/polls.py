@@ -86,7 +86,8 @@ class PollSession:
 
     def join(self, auth: dict[str, Any] | None = None) -> PollSession:
         """CONNECT the main namespace and read the answer."""
-        assert self.post("40" + ("" if auth is None else json.dumps(auth))).text == "ok"
+        sent = self.post("40" + ("" if auth is None else json.dumps(auth)))
+        assert sent.text == "ok", sent
         (answer,) = self.packets()
         assert answer.startswith('40{"sid"'), answer
         return self

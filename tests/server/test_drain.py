@@ -1,0 +1,106 @@
+"""The end of a server: clients are let go in waves and come back to the next one; the process ends well, and soon."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from server.conftest import ENVIRONMENT
+from support.polls import PollSession, ask
+from support.raw import RawClient, joined
+from support.servers import ServerProcess, free_port, wait_for
+
+DRAIN_S = 4.0
+WAVE_S = DRAIN_S / 10
+
+
+@pytest.fixture
+def server() -> Iterator[ServerProcess]:
+    with ServerProcess(env=ENVIRONMENT | {"ALSOHERE_DRAIN_S": str(DRAIN_S)}) as server:
+        yield server
+
+
+def crowd(server: ServerProcess, count: int) -> None:
+    """Sessions that only have to be let go: fifty make a wave."""
+    for _ in range(count):
+        PollSession(server.url)
+
+
+def closed_at(client: RawClient) -> tuple[float, int, str]:
+    code, packets = client.closed()
+    return time.monotonic(), code, packets
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_server_that_ends_lets_its_clients_go_in_waves(server: ServerProcess, sig: signal.Signals):
+    clients = [joined(server.url) for _ in range(3)]
+    crowd(server, 110)
+    began = time.monotonic()
+    server.process.send_signal(sig)
+    wait_for(lambda: ask(server.url, "/readyz").status == 503, what="not being ready")
+    # Still listening, so that a load balancer is told instead of failing; but nobody new is taken in.
+    assert ask(server.url, "/livez").status == 200
+    refused = ask(server.url, "/socket.io/?EIO=4&transport=polling")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+    ends = [closed_at(client) for client in clients]
+    assert [end[1:] for end in ends] == [(1012, "")] * 3  # no 41: they shall come back
+    assert ends[-1][0] - ends[0][0] > WAVE_S
+    status, output = server.stop()
+    assert (status, output.count("Traceback")) == (0, 0)
+    assert time.monotonic() - began < DRAIN_S
+
+
+def test_a_server_without_clients_ends_at_once(server: ServerProcess):
+    began = time.monotonic()
+    assert server.stop()[0] == 0
+    assert time.monotonic() - began < DRAIN_S
+
+
+def test_a_polling_client_is_let_go_too(server: ServerProcess):
+    session = PollSession(server.url).join()
+    crowd(server, 60)  # for a second wave, so that there is still somebody to ask
+    poll = session.waiting_get()
+    server.process.terminate()
+    assert poll.answer()[:2] == (200, "6")
+    assert session.get().status == 400
+    assert server.stop()[0] == 0
+
+
+def test_an_impatient_operator_ends_a_drain_with_a_second_signal():
+    with ServerProcess(env=ENVIRONMENT | {"ALSOHERE_DRAIN_S": "300"}) as server:
+        crowd(server, 60)
+        server.process.send_signal(signal.SIGINT)
+        wait_for(lambda: ask(server.url, "/readyz").status == 503, what="not being ready")
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=10) == 0
+
+
+# -- Beginnings that fail ----------------------------------------------------------------------------------------------
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(dev: ServerProcess):
+    for command in ("serve", "demo"):
+        options = ("--no-open",) if command == "demo" else ("--dev",)
+        done = run("-m", "alsohere", command, "--port", str(dev.port), *options)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == (
+            f"Error: port: cannot listen on 127.0.0.1:{dev.port} (Address already in use); "
+            "end the program that has it, or choose another with --port"
+        )
+        assert "Traceback" not in done.stderr
+
+
+def test_an_address_of_another_machine_is_said_in_one_sentence():
+    done = run("-m", "alsohere", "serve", "--dev", "--host", "192.0.2.1", "--port", str(free_port()))
+    assert done.returncode == 1
+    assert "cannot listen on 192.0.2.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *args], capture_output=True, text=True, timeout=20, check=False)
