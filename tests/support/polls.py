@@ -54,7 +54,7 @@ class PollSession:
 
     def __init__(self, url: str, path: str = "/socket.io/", **headers: str) -> None:
         self._url = url
-        self._headers = headers
+        self.headers = headers
         self.target = f"{path}?EIO=4&transport=polling"
         opened = self.get()
         assert opened.status == 200, opened
@@ -65,15 +65,15 @@ class PollSession:
 
     def get(self) -> Answer:
         """One poll."""
-        return ask(self._url, self.target, **self._headers)
+        return ask(self._url, self.target, **self.headers)
 
     def post(self, payload: str | bytes) -> Answer:
         """Send a payload."""
-        return ask(self._url, self.target, "POST", payload, **self._headers)
+        return ask(self._url, self.target, "POST", payload, **self.headers)
 
     def waiting_get(self, round_trips: int = 3) -> Asked:
         """A poll that the server has begun to answer: it has served other requests since."""
-        asked = Asked(self._url, self.target, headers=self._headers)
+        asked = Asked(self._url, self.target, headers=self.headers)
         for _ in range(round_trips):
             ask(self._url, "/livez")
         return asked
