@@ -126,7 +126,7 @@ class SimulatedClient:
 
     @property
     def connection(self) -> Any:
-        return self.peer.connections["/"]
+        return self.peer.connection("/")
 
     def send(self, packet: str) -> None:
         self.peer.receive(packet.encode())

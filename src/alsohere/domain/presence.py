@@ -86,7 +86,7 @@ class Person:
 
     def __init__(self, user: User) -> None:
         self.user = user
-        self.tabs: dict[str, Tab] = {}
+        self.tabs: list[Tab] = []
         self.memberships: dict[str, Membership] = {}
         self.status: Status = "active"
 
@@ -94,9 +94,10 @@ class Person:
 class Tab:
     """One connection, as presence sees it."""
 
-    __slots__ = ("person", "status")
+    __slots__ = ("person", "sid", "status")
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, sid: str, person: Person) -> None:
+        self.sid = sid
         self.person = person
         # A person who chose to be invisible stays so when the next page connects, before that page has said anything (P10).
         self.status: Status = "invisible" if person.status == "invisible" else "active"
@@ -152,8 +153,8 @@ class Presence:
             person = self._persons[user.id] = Person(user)
         changed = person.user != user and (person.user.name, person.user.info) != (user.name, user.info)
         person.user = user
-        tab = self._tabs[sid] = Tab(person)
-        person.tabs[sid] = tab
+        tab = self._tabs[sid] = Tab(sid, person)
+        person.tabs.append(tab)
         return self._refresh(person) if self._restatus(person) or changed else []
 
     def disconnect(self, sid: str, reason: LeaveReason, now_s: float, *, grace: bool = True) -> list[Transition]:
@@ -170,7 +171,7 @@ class Presence:
                 self._suspend(person, room, membership, reason, now_s)
             else:
                 transitions += self._vacate(person, room, sid, reason)
-        del person.tabs[sid]
+        person.tabs.remove(tab)
         if person.tabs and self._restatus(person):
             transitions += self._refresh(person)
         self._forget(person)
@@ -311,7 +312,7 @@ class Presence:
         return [shown for room, membership in person.memberships.items() for shown in self._show(person, room, membership)]
 
     def _restatus(self, person: Person) -> bool:
-        status = max((tab.status for tab in person.tabs.values()), key=_RANK.__getitem__, default=person.status)
+        status = max((tab.status for tab in person.tabs), key=_RANK.__getitem__, default=person.status)
         changed = status != person.status
         person.status = status
         return changed

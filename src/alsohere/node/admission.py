@@ -101,7 +101,7 @@ class Admission:
         self.check_user(user)
         peer, node = connection.peer, self._node
         connection.sid = node.new_sid()
-        peer.connections[connection.namespace] = connection
+        peer.connections.append(connection)
         peer.outbox.put(peer.session.accept(connection.namespace, connection.sid))
         self.settled(peer)
         if node.hooks.authenticate is None:

@@ -151,7 +151,7 @@ class Node:
         self._wheel.remove(peer, peer.slot)
         self._waiting_outboxes.discard(peer.outbox)
         self.admission.settled(peer)
-        for connection in list(peer.connections.values()):
+        for connection in list(peer.connections):
             self.end_connection(connection, reason, grace=reason in ("disconnected", "timeout"))
 
     def admit(self, connection: Connection, user: User) -> None:
@@ -165,7 +165,8 @@ class Node:
 
     def end_connection(self, connection: Connection, reason: LeaveReason, *, grace: bool) -> None:
         """A connection is over."""
-        connection.peer.connections.pop(connection.namespace, None)
+        if connection in connection.peer.connections:
+            connection.peer.connections.remove(connection)
         if not connection.connected:
             return
         connection.connected = False
@@ -182,7 +183,7 @@ class Node:
             self.admission.ask(peer, event)
         elif isinstance(event, NamespaceLeft):
             # Said, not lost: the client took leave of us, so there is no grace (P3).
-            self.end_connection(peer.connections[event.namespace], "left", grace=False)
+            self.end_connection(peer.connection(event.namespace), "left", grace=False)
         elif isinstance(event, TransportClosed):
             peer.disconnect(Disconnect(CloseCode.NORMAL, "closed by the client"))
         elif isinstance(event, MessageReceived):
@@ -190,7 +191,7 @@ class Node:
         elif isinstance(event, AckReceived):
             self.dispatch.acknowledged(peer, event)
         else:
-            self.dispatch.event(peer.connections[event.namespace], event)
+            self.dispatch.event(peer.connection(event.namespace), event)
 
     # -- Commands ----------------------------------------------------------------------------------------------------
 
@@ -279,7 +280,7 @@ class Node:
     def push_to_user(self, user_id: str, name: str, args: tuple[Any, ...]) -> int:
         """An event to every connection of a user; returns to how many."""
         person = self.presence.person(user_id)
-        return self.hub.push([self._connections[sid] for sid in person.tabs], name, args) if person else 0
+        return self.hub.push([self._connections[tab.sid] for tab in person.tabs], name, args) if person else 0
 
     def push_to_room(self, room: str, name: str, args: tuple[Any, ...]) -> int:
         """An event to every connection in a room; returns to how many."""
@@ -292,7 +293,7 @@ class Node:
     def kick(self, user_id: str) -> int:
         """End every connection of a user; their clients stay away. Returns how many there were."""
         person = self.presence.person(user_id)
-        connections = [self._connections[sid] for sid in person.tabs] if person else []
+        connections = [self._connections[tab.sid] for tab in person.tabs] if person else []
         for connection in connections:
             self._part(connection)
         self._apply(self.presence.kick(user_id))

@@ -52,7 +52,7 @@ class Peer:
         self.session = session
         self.handshake = handshake
         self.outbox = Outbox(node.outbox_rules, self)
-        self.connections: dict[str, Connection] = {}
+        self.connections: list[Connection] = []  # one per namespace, so nearly always one
         self.ended = False
         self.transport = ""
         self.poll: Poll | None = None
@@ -66,6 +66,13 @@ class Peer:
     def sid(self) -> str:
         """The Engine.IO session id."""
         return self.session.sid
+
+    def connection(self, namespace: str) -> Connection:
+        """The connection in an open namespace."""
+        for connection in self.connections:
+            if connection.namespace == namespace:
+                return connection
+        raise LookupError(namespace)
 
     def receive(self, data: bytes, *, binary: bool = False) -> None:
         """Take one Engine.IO packet from the transport."""
@@ -104,8 +111,8 @@ class Peer:
         self._node.metrics.disconnected(why.close_code)
         if why.stay_away:
             now_s = self._node.clock.now_s()
-            for namespace in list(self.connections):
-                self.outbox.put(self.session.leave(namespace, now_s))
+            for connection in self.connections:
+                self.outbox.put(self.session.leave(connection.namespace, now_s))
         sink = self.outbox.sink
         self.end(reason)
         if sink is not None:
