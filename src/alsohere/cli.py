@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 import click
 import structlog
+from pydantic import SecretStr
 
 from alsohere.__about__ import VERSION
 from alsohere.app import AlsoHere
@@ -59,6 +61,11 @@ def _load(**settings: Any) -> AlsoHere:
     return here
 
 
+def _address(config: Config) -> str:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{config.port}"
+
+
 def _run(here: AlsoHere) -> None:
     try:
         here.run()
@@ -86,7 +93,7 @@ def demo(host: str | None = None, port: int | None = None, opens: bool = True) -
     """Start with sample pages and nothing to configure."""
     here = _load(**_settings(host, port, dev=True))
     here.add_demo()
-    address = f"http://{here.config.host}:{here.config.port}"
+    address = _address(here.config)
     click.echo(
         f"\n  alsohere {VERSION} · demo · everything in memory\n"
         f"  Open two tabs:  {address}/\n\n"
@@ -110,12 +117,18 @@ def serve(host: str | None, port: int | None, dev: bool | None, workers: int | N
         raise click.UsageError("workers: this version runs one process; start it with --workers 1")
     for problem in problems(here.config):
         click.echo(f"warning: {problem}", err=True)
-    click.echo(f"alsohere {VERSION} · http://{here.config.host}:{here.config.port}/socket.io/", err=True)
+    click.echo(f"alsohere {VERSION} · {_address(here.config)}/socket.io/", err=True)
     _run(here)
 
 
 @main.command("conformance-server")
-@click.option("--port", default=CONFORMANCE_PORT, show_default=True, help="The port that the official suites use.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=CONFORMANCE_PORT,
+    show_default=True,
+    help="The port that the official suites use.",
+)
 def conformance_server(port: int) -> None:
     """Serve the echo application of the official protocol suites."""
     try:
@@ -169,7 +182,7 @@ def problems(config: Config) -> list[str]:
 @main.command()
 @click.argument("user")
 @click.option("--name", default="", help="What others see.")
-@click.option("--ttl", "ttl_s", default=3600.0, show_default=True, help="Seconds until it expires.")
+@click.option("--ttl", "ttl_s", type=click.FloatRange(min=1), default=3600.0, show_default=True, help="Seconds until it expires.")
 @click.option("--room", "rooms", multiple=True, help="Grant only this room (again for more; a trailing * is a prefix).")
 def token(user: str, name: str, ttl_s: float, rooms: tuple[str, ...]) -> None:
     """Print a token for USER, signed with ALSOHERE_SECRET."""
@@ -194,20 +207,27 @@ def online(url: str, room: str | None) -> None:
         key = Config.load().api_key
     except AlsoHereError as error:
         raise click.ClickException(str(error)) from None
-    path = "/api/v1/online" if room is None else "/api/v1/rooms/" + urllib.parse.quote(room, safe="")
-    request = urllib.request.Request(url.rstrip("/") + path)  # noqa: S310 - the user's own URL
-    if key is not None:
-        request.add_header("Authorization", f"Bearer {key.get_secret_value()}")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        raise click.ClickException(_detail(error)) from None
-    except (urllib.error.URLError, ValueError) as error:
-        raise click.ClickException(f"no alsohere answers at {url} ({error}); start one with: alsohere serve") from None
+    answer = _ask(url, "/api/v1/online" if room is None else "/api/v1/rooms/" + urllib.parse.quote(room, safe=""), key)
     click.echo(f"{answer['count']} online" if room is None else f"{answer['count']} in {room}")
     for member in answer["members"]:
         click.echo(f"  {member['name']}  ({member['id']}, {member['status']})")
+
+
+def _ask(url: str, path: str, key: SecretStr | None) -> dict[str, Any]:
+    problem: object = "what answers is something else"
+    try:
+        request = urllib.request.Request(url.rstrip("/") + path)  # noqa: S310 - the user's own URL
+        if key is not None:
+            request.add_header("Authorization", f"Bearer {key.get_secret_value()}")
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            answer = json.load(response)
+        if isinstance(answer, dict) and {"count", "members"} <= set(answer):
+            return answer
+    except urllib.error.HTTPError as error:
+        raise click.ClickException(_detail(error)) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        problem = getattr(error, "reason", error)
+    raise click.ClickException(f"no alsohere answers at {url} ({problem}); start one with: alsohere serve")
 
 
 def _detail(error: urllib.error.HTTPError) -> str:
