@@ -25,7 +25,7 @@ ENVIRONMENT = {
     "ALSOHERE_PENDING_PER_CLIENT": str(PENDING_PER_CLIENT),
     "ALSOHERE_CONNECTIONS_PER_USER": str(CONNECTIONS_PER_USER),
     "ALSOHERE_PING_INTERVAL_S": "60",  # a client written by hand cannot answer while a test does something else
-    "ALSOHERE_LEAVE_GRACE_S": "0.05",
+    "ALSOHERE_LEAVE_GRACE_S": "0.01",
     "ALSOHERE_DRAIN_S": "0.1",
     "ALSOHERE_TICK_S": "0.01",
     "ALSOHERE_OUTBOX_BYTES": "65536",
