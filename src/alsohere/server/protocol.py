@@ -13,6 +13,7 @@ import resource
 from collections.abc import Callable
 from typing import Any, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from alsohere.server.engine import Engine, Request
@@ -75,7 +76,14 @@ class HttpProtocol(HttpToolsProtocol):
     max_files: int
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        # What uvicorn's own method does, but for the addresses: it asks a socket object for each, and under uvloop every question
+        # makes a new one and dismantles it again.
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.server = _address(transport, "sockname")
+        self.client = _address(transport, "peername")
+        self.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self._head_bytes = 0
         self._kept_bytes = 0  # that the parser has read since it last told us something
         self._bad_status = 0
@@ -181,6 +189,11 @@ class HttpProtocol(HttpToolsProtocol):
             head += b"sec-websocket-version: 13\r\n"
         self.transport.write(head + b"\r\n" + body)
         self.transport.close()
+
+
+def _address(transport: asyncio.Transport, which: str) -> Any:
+    found = transport.get_extra_info(which)
+    return (str(found[0]), int(found[1])) if isinstance(found, (tuple, list)) else None
 
 
 def _websocket_key(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
