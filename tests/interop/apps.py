@@ -7,6 +7,7 @@ hypercorn interop.apps:conformance     the echo application of the official suit
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -41,6 +42,12 @@ def interop_app() -> AlsoHere:
     @here.on("drop-me")
     async def drop_me(conn: Connection) -> None:
         conn.peer.disconnect(Disconnect(CloseCode.RESTART, "a plain transport close"))
+
+    @here.on("shut-the-door")
+    async def shut_the_door(conn: Connection, for_s: float) -> None:
+        here.node.draining = True
+        asyncio.get_running_loop().call_later(for_s, setattr, here.node, "draining", False)
+        await drop_me(conn)
 
     custom = here.namespace("/custom")
     custom.on("echo")(echo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from interop.clients import RECONNECT_S
 from interop.conftest import Visitors, both_servers
 
 _visitors = itertools.count(1)
@@ -154,6 +155,14 @@ def _lose_and_come_back(visit: Visitors, times: int) -> None:
         other.emit("drop-me")
         assert other.take("disconnect")["reason"] not in ("io server disconnect", "server disconnect")
         visit.arrive(other)
+
+
+def test_a_client_that_finds_the_server_full_keeps_trying(visit: Visitors):
+    ann = visit(somebody())
+    ann.emit("shut-the-door", 5 * RECONNECT_S)
+    ann.take("disconnect")
+    visit.arrive(ann)
+    assert ann.call("echo", "back") == ["back"]
 
 
 def test_what_was_missed_is_sent_after_coming_back(visit: Visitors, room: str):
