@@ -9,7 +9,7 @@ import pytest
 from hostile.bystander import Bystander
 from hostile.conftest import ENVIRONMENT, PENDING_PER_CLIENT
 from hostile.marks import native
-from hostile.wire import ENDPOINT, Line, PollingClient, fetch
+from hostile.wire import ENDPOINT, Line, PollingClient, fetch, goodbye
 from support.servers import ServerProcess
 
 FORBIDDEN = 4
@@ -63,6 +63,7 @@ def test_h24_good_origins(server: ServerProcess, bystander: Bystander, origin: s
     origin = _origin(server, origin)
     answer = fetch(server, POLLING, headers=f"Origin: {origin}\r\n")
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, origin)
+    goodbye(server, answer)
     assert fetch(server, WEBSOCKET, headers=f"Origin: {origin}\r\n" + UPGRADE).status == 101
 
 
@@ -71,7 +72,10 @@ def test_h24_good_origins(server: ServerProcess, bystander: Bystander, origin: s
 )
 def test_h24_no_origin_but_a_site(server: ServerProcess, bystander: Bystander, site: str, status: int) -> None:
     """Browsers send no Origin with a GET of the same origin; what they say instead cannot be set by a page."""
-    assert fetch(server, POLLING, headers=f"Sec-Fetch-Site: {site}\r\n").status == status
+    answer = fetch(server, POLLING, headers=f"Sec-Fetch-Site: {site}\r\n")
+    assert answer.status == status
+    if status == 200:
+        goodbye(server, answer)
 
 
 def test_h25_hijacking_with_the_victims_cookie(server: ServerProcess, bystander: Bystander) -> None:

@@ -220,6 +220,14 @@ class PollingClient:
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
 
+def goodbye(server: ServerProcess, answer: Answer) -> None:
+    """End the session that a handshake's answer has begun, so that the server is as it was."""
+    client = PollingClient(server)
+    client.sid = json.loads(answer.body[1:])["sid"]
+    assert client.post("1").body == b"ok"
+    client.close()
+
+
 def fetch(server: ServerProcess, target: str, method: str = "GET", headers: str = "", body: bytes = b"") -> Answer:
     """One request on a connection of its own."""
     with Line(server) as line:
