@@ -147,7 +147,7 @@ REFUSALS = [
     ("room:watch", {"rooms": ["/r/1", "/granted/not"]}, "forbidden"),
     ("room:watch", {"rooms": [f"/r/{number}" for number in range(101)]}, "limit"),
     ("room:unwatch", {"rooms": [""]}, "bad_room"),
-    ("ranking:watch", {"limit": 0}, "bad_request"),
+    ("ranking:watch", {"prefix": "/r/", "limit": 0}, "bad_request"),
     ("ranking:watch", {"prefix": "@"}, "bad_room"),
     ("ranking:watch", {"prefix": "/granted/not"}, "forbidden"),
     ("ranking:unwatch", {"limit": 1000}, "bad_request"),

@@ -17,13 +17,14 @@ from starlette.routing import Match, Router
 from alsohere.backends.memory import MemoryRooms
 from alsohere.config import Config
 from alsohere.domain.feed import FeedRules
+from alsohere.domain.identity import check_user
 from alsohere.errors import BadRequest
 from alsohere.facts import Member, RoomCount
 from alsohere.node.clock import Pulse, SystemClock
-from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event
+from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event, check_handled
 from alsohere.node.node import Node, NodeRules
 from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_websocket, serve_engine, serve_websocket
-from alsohere.server.auth import IdentityRule, Tokens, check_user
+from alsohere.server.auth import IdentityRule, Tokens
 from alsohere.server.engine import Engine
 from alsohere.server.origin import OriginRule
 from alsohere.server.proxies import ProxyRule
@@ -54,9 +55,9 @@ class Namespace:
             event: its name, exactly.
 
         Raises:
-            ValueError: the name is reserved by Socket.IO.
+            ValueError: the name is reserved by Socket.IO, or is a command of ours in the main namespace.
         """
-        check_event(event)
+        check_handled(self._hooks, event)
 
         def register(function: F) -> F:
             self._hooks.events[event] = Handler(function)
@@ -196,13 +197,13 @@ class AlsoHere(Namespace):
             Per recipient how many connections it was sent to: `{"42": {"connections": 2}}`; 0 means absent. Everyone is "*".
 
         Raises:
-            BadRequest: nobody is named, or too many.
+            BadRequest: not exactly one kind of recipients is named, or too many of it.
             ValueError: the name is reserved by Socket.IO.
         """
         check_event(name)
         users, places = [str(user) for user in to or ()], list(rooms or ())
-        if not (users or places or everyone):
-            raise BadRequest("Name recipients: to=[...], rooms=[...] or everyone=True.")
+        if (to is not None) + (rooms is not None) + everyone != 1:
+            raise BadRequest("Name one kind of recipients: to=[...], rooms=[...] or everyone=True.")
         if len(users) > MAX_BATCH or len(places) > MAX_BATCH:
             raise BadRequest(f"At most {MAX_BATCH} recipients at once.")
         results = {user: {"connections": self.node.push_to_user(user, name, args)} for user in users}

@@ -6,15 +6,16 @@ told, what every watcher was sent) has to follow from that.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
-from support.simulation import SimulatedClient, World
 
 from alsohere.domain.feed import FeedRules
 from alsohere.node.node import NodeRules
+from support.simulation import SimulatedClient, World
 
 GRACE_S = 2.0
 USERS = ["ann", "bob", "cem", "dia", "eve", "fay"]
@@ -146,7 +147,7 @@ class PresenceMachine(RuleBasedStateMachine):
     @rule(target=tabs, user=users)
     def connect(self, user: str) -> Watcher:
         tab = Watcher(self.world)
-        tab.send('40{"user":"%s"}' % user)
+        tab.send("40" + json.dumps({"user": user}))
         hidden = self.world.node.presence.person(user).status == "invisible"
         self.who[tab], self.where[tab], self.invisible[tab] = user, set(), hidden
         self.seat(tab, "@online")

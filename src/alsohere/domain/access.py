@@ -39,14 +39,24 @@ def _has_control(room: str) -> bool:
     return any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in room)
 
 
-def check_granted(user: User, room: str) -> None:
-    """Raise Forbidden unless the user's token grants the room (or grants nothing in particular)."""
+def is_granted(user: User, room: str) -> bool:
+    """Whether the user's token grants the room (or grants nothing in particular)."""
     if user.rooms is None or room == ONLINE:
+        return True
+    return any(room == granted or (granted.endswith("*") and room.startswith(granted[:-1])) for granted in user.rooms)
+
+
+def check_granted(user: User, room: str) -> None:
+    """Raise Forbidden unless the user's token grants the room."""
+    if not is_granted(user, room):
+        raise Forbidden("This user may not do that in this room.")
+
+
+def check_ranking_granted(user: User, prefix: str) -> None:
+    """Raise Forbidden unless the token grants every room that a ranking of `prefix` could name."""
+    if user.rooms is None or any(granted.endswith("*") and prefix.startswith(granted[:-1]) for granted in user.rooms):
         return
-    for granted in user.rooms:
-        if room == granted or (granted.endswith("*") and room.startswith(granted[:-1])):
-            return
-    raise Forbidden("This user may not do that in this room.")
+    raise Forbidden("This user may not see a ranking of those rooms.")
 
 
 def patch_state(state: dict[str, Scalar], patch: dict[str, Scalar]) -> dict[str, Scalar]:

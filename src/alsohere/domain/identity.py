@@ -1,6 +1,6 @@
-"""Anonymous visitors: who they are to others.
+"""Who may be a user, and who anonymous visitors are to others.
 
-Owns: the alias and the friendly name of somebody nobody vouches for.
+Owns: what an id and a name may be; the alias and the friendly name of somebody nobody vouches for.
 Invariant: an alias is derived from the visitor's own id with the server's secret, so that knowing somebody's public id
 lets nobody take their place (P9), and the same visitor has the same id in every tab.
 """
@@ -11,10 +11,15 @@ import hashlib
 import hmac
 import re
 
+from alsohere.errors import Unauthenticated
 from alsohere.types import User
 
 # \Z, not $: a trailing newline is not part of an id.
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
+
+MAX_ID_BYTES = 128
+MAX_NAME_CHARACTERS = 100
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _COLOURS = """
 Amber Azure Coral Copper Crimson Golden Green Indigo Ivory Jade Lilac Lime Maroon Mint Navy Olive
@@ -36,3 +41,22 @@ def anonymous_user(visitor: str, secret: bytes) -> User:
     digest = hmac.digest(secret, b"visitor:" + visitor.encode(), hashlib.sha256)
     name = f"{_COLOURS[digest[-1] % len(_COLOURS)]} {_ANIMALS[digest[-2] % len(_ANIMALS)]}"
     return User(id="~" + digest[:9].hex(), name=name, anonymous=True)
+
+
+def check_user(user: User) -> User:
+    """The user, with an id and a name that are safe to store and show.
+
+    Raises:
+        Unauthenticated: the id is empty, too long or has control characters, or pretends to be anonymous.
+    """
+    if (
+        not isinstance(user.id, str)
+        or not user.id
+        or len(user.id.encode("utf-8", "replace")) > MAX_ID_BYTES
+        or _CONTROLS.search(user.id)
+    ):
+        raise Unauthenticated("A user id is 1 to 128 bytes of text without control characters.")
+    if user.id.startswith("~") != user.anonymous:
+        raise Unauthenticated("Ids that begin with ~ are those of anonymous visitors.")
+    name = _CONTROLS.sub("", user.name)[:MAX_NAME_CHARACTERS] or user.id
+    return user if name == user.name else User(user.id, name, user.info, user.anonymous, user.rooms)

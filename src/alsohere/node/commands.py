@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from alsohere.domain.access import check_granted, check_room
+from alsohere.domain.access import check_granted, check_ranking_granted, check_room
 from alsohere.domain.ranking import MAX_LIMIT
 from alsohere.errors import BadRequest, Forbidden, RateExceeded, Refusal
 from alsohere.facts import Snapshot
@@ -190,7 +190,9 @@ def execute(node: Node, connection: Connection, name: str, event: EventReceived)
         for room in rooms:
             check_room(room)
         check_rate(connection)
-        if command.action is not None:
+        if command.action == "ranking":
+            check_ranking_granted(connection.user, argument.prefix)
+        elif command.action is not None:
             for room in rooms:
                 check_granted(connection.user, room)
             if node.hooks.authorize is not None:

@@ -145,7 +145,7 @@ class Dispatch:
             raise TimeoutError("the client leaves too many events unanswered") from None
         key = (session.sid, ack_id)
         future = self._calls[key] = asyncio.get_running_loop().create_future()
-        connection.outbox.put_all(socketio.encode_event(connection.namespace, name, args, ack_id))
+        connection.outbox.put_all(session.send(connection.namespace, name, args, ack_id))
         try:
             return await asyncio.wait_for(future, timeout_s)
         finally:

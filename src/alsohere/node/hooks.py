@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from alsohere.errors import BadRequest
-from alsohere.wire.socketio import RESERVED_EVENTS
+from alsohere.wire.events import COMMANDS
+from alsohere.wire.socketio import MAIN, RESERVED_EVENTS
 
 Function = Callable[..., Any]
 
@@ -50,9 +51,10 @@ def _arity(function: Function, given: int) -> tuple[int, int | None]:
 class NamespaceHooks:
     """The handlers of one Socket.IO namespace."""
 
-    __slots__ = ("connected", "disconnected", "events")
+    __slots__ = ("connected", "disconnected", "events", "name")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.events: dict[str, Handler] = {}
         self.connected: list[Handler] = []
         self.disconnected: list[Handler] = []
@@ -62,7 +64,7 @@ class Hooks:
     """All handlers of an application."""
 
     def __init__(self) -> None:
-        self.namespaces: dict[str, NamespaceHooks] = {"/": NamespaceHooks()}
+        self.namespaces: dict[str, NamespaceHooks] = {MAIN: NamespaceHooks(MAIN)}
         self.authenticate: Function | None = None
         self.authorize: Function | None = None
         self.enter: list[Handler] = []
@@ -76,7 +78,7 @@ class Hooks:
 
     def namespace(self, name: str) -> NamespaceHooks:
         """The handlers of a namespace, which exists from now on."""
-        return self.namespaces.setdefault(name, NamespaceHooks())
+        return self.namespaces.setdefault(name, NamespaceHooks(name))
 
 
 def check_event(name: str) -> str:
@@ -88,3 +90,14 @@ def check_event(name: str) -> str:
     if name in RESERVED_EVENTS:
         raise ValueError(f"{name!r} is reserved by Socket.IO; use on_connect or on_disconnect")
     return name
+
+
+def check_handled(hooks: NamespaceHooks, name: str) -> str:
+    """An event name that an application may handle in a namespace.
+
+    Raises:
+        ValueError: clients cannot send it, or we handle it.
+    """
+    if hooks.name == MAIN and name in COMMANDS:
+        raise ValueError(f"{name!r} is a command of alsohere; choose another name, or another namespace")
+    return check_event(name)

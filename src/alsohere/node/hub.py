@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 
+import msgspec
+
 from alsohere.domain.feed import Feed, FeedRules
 from alsohere.domain.ranking import Ranking
 from alsohere.domain.roster import Roster
@@ -116,6 +118,12 @@ class Hub:
             connection.watches = {}
         connection.watches[room] = watch
         self._schedule(audience, audience.feed.next_s, now_s)
+
+    def show(self, connection: Connection, snapshot: Snapshot) -> None:
+        """Tell a client what it watches when it did not ask itself: a snapshot as a first frame, with everybody in `enter`."""
+        members = snapshot.members if snapshot.members is not msgspec.UNSET else []
+        fact = {"room": snapshot.room, "mode": snapshot.mode, "epoch": snapshot.epoch, "seq": snapshot.seq, "prev": 0}
+        connection.outbox.put(encode_fact("room:changed", {**fact, "count": snapshot.count, "enter": members}))
 
     def unwatch(self, connection: Connection, room: str) -> None:
         """Stop watching; nothing happens if it did not."""

@@ -16,10 +16,11 @@ from typing import Any
 
 import msgspec
 
-from alsohere.domain.access import check_room, patch_state
+from alsohere.domain.access import check_room, is_granted, patch_state
 from alsohere.domain.feed import FeedRules
+from alsohere.domain.identity import check_user
 from alsohere.domain.presence import Presence, Transition
-from alsohere.errors import CloseCode, Disconnect, LimitReached, NotInRoom
+from alsohere.errors import BadRequest, CloseCode, Disconnect, LimitReached, NotInRoom
 from alsohere.facts import At, LeaveReason, Member, RoomCount, Snapshot, Status, Watch
 from alsohere.node.admission import Admission
 from alsohere.node.connection import Connection
@@ -36,8 +37,8 @@ from alsohere.ports import Alarm, Authenticator, Rooms, TokenVerifier
 from alsohere.session.events import AckReceived, ConnectAsked, Event, MessageReceived, NamespaceLeft, TransportClosed
 from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
-from alsohere.wire import socketio
 from alsohere.wire.engineio import Packet
+from alsohere.wire.socketio import MAIN
 
 SWEEP_S = 1.0
 MAX_WAITING_HOOKS = 10_000
@@ -152,7 +153,8 @@ class Node:
         self._waiting_outboxes.discard(peer.outbox)
         self.admission.settled(peer)
         for connection in list(peer.connections):
-            self.end_connection(connection, reason, grace=reason in ("disconnected", "timeout"))
+            # A client that was silent has had its time already (P12).
+            self.end_connection(connection, reason, grace=reason == "disconnected")
 
     def admit(self, connection: Connection, user: User) -> None:
         """A connection is who it says: it is online from now on."""
@@ -208,7 +210,7 @@ class Node:
         if room != ONLINE:
             self.hub.join(connection, room)
         if watch != "none":
-            self.watch(connection, room, watch, None, lambda _: None)
+            self.watch(connection, room, watch, None, lambda snapshot: self.hub.show(connection, snapshot))
         return self.presence.member(connection.sid, room)
 
     def leave(self, connection: Connection, room: str) -> None:
@@ -216,10 +218,9 @@ class Node:
         self._require(connection)
         if room == ONLINE:
             raise NotInRoom("@online cannot be left; disconnect instead.")
-        transitions = self.presence.leave(connection.sid, room)
-        self.hub.part(connection, room)
-        self.hub.unwatch(connection, room)
-        self._apply(transitions)
+        if room not in self.presence.rooms(connection.sid):
+            raise NotInRoom("This connection is not in that room: send room:enter first.")
+        self._leave_and_unwatch(connection, room)
 
     def update(self, connection: Connection, room: str, patch: dict[str, Scalar]) -> Member:
         """`room:update`."""
@@ -230,6 +231,8 @@ class Node:
 
     def watch(self, connection: Connection, room: str, watch: Watch, since: At | None, answer: SnapshotAnswer) -> None:
         """`room:watch`, and the watching half of `room:enter`."""
+        if connection.namespace != MAIN:
+            raise BadRequest("Facts about rooms go to the main namespace only; watch from there.")
         self.hub.watch(connection, room, watch, since, answer, self.clock.now_s())
 
     def unwatch(self, connection: Connection, room: str) -> None:
@@ -252,7 +255,11 @@ class Node:
     def identify(self, connection: Connection, user: User) -> User:
         """`user:identify`."""
         self._require(connection)
+        user = check_user(user)
         self.admission.check_user(user)
+        for room in {*self.rooms_of(connection), *(connection.watches or ())}:
+            if not is_granted(user, room):  # what the new token does not grant is not inherited from the old one
+                self._leave_and_unwatch(connection, room)
         connection.user = user
         self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()))
         return user
@@ -266,7 +273,7 @@ class Node:
     def emit(self, connection: Connection, name: str, args: tuple[Any, ...]) -> None:
         """An event to one connection."""
         if connection.connected:
-            connection.outbox.put_all(socketio.encode_event(connection.namespace, name, args))
+            connection.outbox.put_all(connection.peer.session.send(connection.namespace, name, args))
 
     async def call(self, connection: Connection, name: str, args: tuple[Any, ...], timeout_s: float) -> list[Any]:
         """An event to one connection, and its acknowledgement."""
@@ -275,7 +282,7 @@ class Node:
     def acknowledge(self, connection: Connection, ack_id: int, args: tuple[Any, ...]) -> None:
         """The answer to a client's event."""
         if connection.connected:
-            connection.outbox.put_all(socketio.encode_ack(connection.namespace, ack_id, args))
+            connection.outbox.put_all(connection.peer.session.acknowledge(connection.namespace, ack_id, args))
 
     def push_to_user(self, user_id: str, name: str, args: tuple[Any, ...]) -> int:
         """An event to every connection of a user; returns to how many."""
@@ -411,6 +418,12 @@ class Node:
     def _require(self, connection: Connection) -> None:
         if not connection.connected:
             raise NotInRoom("This connection has ended.")
+
+    def _leave_and_unwatch(self, connection: Connection, room: str) -> None:
+        transitions = self.presence.leave(connection.sid, room) if room in self.presence.rooms(connection.sid) else []
+        self.hub.part(connection, room)
+        self.hub.unwatch(connection, room)
+        self._apply(transitions)
 
     def _part(self, connection: Connection) -> None:
         for room in self.presence.rooms(connection.sid):

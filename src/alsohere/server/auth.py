@@ -7,7 +7,6 @@ an HMAC secret; keys are configuration, and no header of a token (`kid`, `jku`, 
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Awaitable
@@ -16,19 +15,15 @@ from typing import Any
 import jwt
 
 from alsohere.config import Config
-from alsohere.domain.identity import anonymous_user, is_visitor_id
+from alsohere.domain.identity import anonymous_user, check_user, is_visitor_id
 from alsohere.errors import ConfigError, Unauthenticated
 from alsohere.node.connection import Connection
 from alsohere.node.hooks import Hooks
 from alsohere.types import User
 
 MAX_TOKEN_BYTES = 8 * 1024
-MAX_ID_BYTES = 128
-MAX_NAME_CHARACTERS = 100
 MAX_EXPIRY_S = 10**11  # a date beyond the year 5000 is a mistake or an attack on whoever converts it
 LEEWAY_S = 5
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class Tokens:
@@ -145,25 +140,6 @@ def read_claims(claims: dict[str, Any]) -> User:
     if rooms is not None and not (isinstance(rooms, list) and all(isinstance(room, str) for room in rooms)):
         raise Unauthenticated("The token's rooms must be a list of text.")
     return check_user(User(claims["sub"], name, info, rooms=None if rooms is None else tuple(rooms)))
-
-
-def check_user(user: User) -> User:
-    """The user, with an id and a name that are safe to store and show.
-
-    Raises:
-        Unauthenticated: the id is empty, too long or has control characters, or pretends to be anonymous.
-    """
-    if (
-        not isinstance(user.id, str)
-        or not user.id
-        or len(user.id.encode("utf-8", "replace")) > MAX_ID_BYTES
-        or _CONTROLS.search(user.id)
-    ):
-        raise Unauthenticated("A user id is 1 to 128 bytes of text without control characters.")
-    if user.id.startswith("~") != user.anonymous:
-        raise Unauthenticated("Ids that begin with ~ are those of anonymous visitors.")
-    name = _CONTROLS.sub("", user.name)[:MAX_NAME_CHARACTERS] or user.id
-    return user if name == user.name else User(user.id, name, user.info, user.anonymous, user.rooms)
 
 
 class IdentityRule:

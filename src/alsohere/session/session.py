@@ -261,6 +261,14 @@ class Session:
         self._await_connect(now_s)
         return socketio.encode_disconnect(namespace)
 
+    def send(self, namespace: str, name: str, args: tuple[Any, ...], ack_id: int | None = None) -> list[Packet]:
+        """An event to the client; nothing if the namespace is not open (S3)."""
+        return socketio.encode_event(namespace, name, args, ack_id) if self.is_open(namespace) else []
+
+    def acknowledge(self, namespace: str, ack_id: int, args: tuple[Any, ...]) -> list[Packet]:
+        """The answer to an event of the client; nothing if the namespace is not open (S3)."""
+        return socketio.encode_ack(namespace, ack_id, args) if self.is_open(namespace) else []
+
     def is_open(self, namespace: str) -> bool:
         """Whether events may be sent there."""
         return not self.closed and self._namespaces.get(namespace) is NamespaceState.OPEN
