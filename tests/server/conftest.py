@@ -29,10 +29,15 @@ def start() -> Iterator[Start]:
 
 
 def command(kind: str, host: str) -> tuple[str, ...]:
-    host, _, root = host.partition(" behind ")
-    options = ("--root-path", root) if root else ()
-    commands = {"uvicorn": uvicorn, "hypercorn": hypercorn}
-    return commands[kind](f"server.hosts:{host}", *options) if kind in commands else ("-m", "server.hosts", host, "{port}")
+    """The command of a `ServerProcess`; `host` may be "… behind /path"."""
+    name, _, root = host.partition(" behind ")
+    app, options = f"server.hosts:{name}", ("--root-path", root) if root else ()
+    return {
+        "uvicorn": uvicorn(app, *options),
+        "uvicorn with h11 and wsproto": uvicorn(app, "--http", "h11", "--ws", "wsproto"),
+        "hypercorn": hypercorn(app, *options),
+        "alone": ("-m", "server.hosts", name, "{port}"),
+    }[kind]
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ class Host(NamedTuple):
 HOSTS = {
     "FastAPI with lifespan, uvicorn": ("uvicorn", "with_lifespan", "/here"),
     "FastAPI with lifespan, hypercorn": ("hypercorn", "with_lifespan", "/here"),
+    "FastAPI with lifespan, uvicorn's other half": ("uvicorn with h11 and wsproto", "with_lifespan", "/here"),
     "FastAPI without lifespan, uvicorn": ("uvicorn", "without_lifespan", "/here"),
     "FastAPI behind a path, uvicorn": ("uvicorn", "with_lifespan behind /proxy", "/here"),
     "FastAPI behind a path, hypercorn": ("hypercorn", "with_lifespan behind /proxy", "/here"),
