@@ -42,8 +42,18 @@ class Dispatch:
             coroutine = self._handle(connection, event)
             if coroutine is not None:
                 self._lane(connection).submit(lambda: coroutine)
-        elif not connection.lane.submit(lambda: self._handle(connection, event)):
+        elif not connection.lane.submit(lambda: self._handle_later(connection, event)):
             raise Disconnect(CloseCode.RATE, "too many events are waiting for the application")
+
+    def _handle_later(
+        self, connection: Connection, event: EventReceived | BinaryEventReceived | Unreadable
+    ) -> Coroutine[Any, Any, None] | None:
+        """`_handle` behind a barrier of its own: by then `Peer.receive` has long returned."""
+        try:
+            return self._handle(connection, event)
+        except Exception as error:
+            connection.peer.fail(error)
+            return None
 
     def _handle(
         self, connection: Connection, event: EventReceived | BinaryEventReceived | Unreadable

@@ -87,12 +87,16 @@ class Peer:
                 node.handle(self, event)
             if self.session.due_s() < self.due_s:
                 node.watch_time(self)
-        except Disconnect as disconnect:
-            self.disconnect(disconnect)
-        except Exception:  # the barrier
-            node.log.exception("internal error while handling a packet")
-            node.metrics.internal_error()
-            self.disconnect(Disconnect(CloseCode.INTERNAL, "internal error"))
+        except Exception as error:  # the barrier
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """End the session for what was raised while one of its packets was handled (S5)."""
+        if not isinstance(error, Disconnect):
+            self._node.log.error("internal error while handling a packet", exc_info=error)
+            self._node.metrics.internal_error()
+            error = Disconnect(CloseCode.INTERNAL, "internal error")
+        self.disconnect(error)
 
     def tick(self, now_s: float) -> None:
         """Let time pass: pings, and the end of silent sessions."""
