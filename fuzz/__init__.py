@@ -1,0 +1,1 @@
+"""Bytes from nowhere, against the parts that decide."""
