@@ -106,7 +106,7 @@ def test_closing_removes(demo, person):
     left_s = time.monotonic() - began
     expect(count(ann)).to_have_text("1 online")
     offline_s = time.monotonic() - began
-    assert left_s < 1
+    assert left_s < 1.5
     assert offline_s < 5  # the grace that a page change needs, and a second for the count
 
 
@@ -120,7 +120,7 @@ def test_a_dead_network_is_noticed_by_the_heartbeat(person):
         line.fall_silent()
         began = time.monotonic()
         see(ann, 1, online=1)
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 5  # the heartbeat, a second for the count, and slow machines
         expect(ben.locator("also-here .row")).to_have_attribute("data-stale", "")
 
 

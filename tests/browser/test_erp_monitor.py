@@ -163,7 +163,7 @@ def test_a_browser_that_dies_silently_goes_after_the_heartbeat(start, person):
         line.fall_silent()
         began = time.monotonic()
         see(ann, "online", ANN)
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 5  # the heartbeat, a second for the count, and slow machines
         expect(ben.locator("#sockstat")).to_have_text("lost")
 
 
