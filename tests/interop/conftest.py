@@ -24,8 +24,9 @@ _names = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def node_packages() -> None:
-    """Both versions of socket.io-client, installed from the lock if they are not."""
-    if not (NODE / "node_modules" / "sio48").is_dir():
+    """Both versions of socket.io-client, installed from the lock if they are not, or if it has changed since."""
+    lock, installed = NODE / "package-lock.json", NODE / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         npm = shutil.which("npm")
         assert npm, "Node 20 with npm is needed for the interop tests"
         subprocess.run([npm, "ci", "--silent"], cwd=NODE, check=True, timeout=300)
