@@ -53,7 +53,9 @@ class Config(BaseSettings):
     origins: Words = Field((), description="origins of pages that may connect, beside the server's own; exact, or *")
     dev: bool = Field(False, description="for development: anonymous visitors and pages of any port of this machine")
     api_key: SecretStr | None = Field(None, description="what back ends present as Bearer token or X-API-Key")
-    trusted_proxies: Words = Field((), description="addresses of proxies whose X-Forwarded-* headers are believed; or *")
+    trusted_proxies: Words = Field(
+        (), description="addresses or networks of proxies whose X-Forwarded-* headers are believed; or *"
+    )
 
     # -- Where -------------------------------------------------------------------------------------------------------
     host: str = Field("127.0.0.1", description="the address to listen on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from alsohere.errors import ConfigError
 from alsohere.server.proxies import ProxyRule
 
 PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.9"
@@ -58,3 +59,15 @@ def test_a_trusted_proxy_says_whether_the_client_speaks_tls(proto: str, secure: 
 def test_an_address_cannot_be_longer_than_one_is():
     given = headers(host="x", x_forwarded_for="a" * 10_000)
     assert len(ProxyRule((PROXY,)).read(given, PROXY, secure=False)[0]) == 64
+
+
+def test_a_network_of_proxies_is_trusted_whole():
+    rule = ProxyRule(("10.0.0.0/8", "::1"))
+    given = ((b"host", b"here.example"), (b"x-forwarded-for", b"203.0.113.7, 10.9.9.9"), (b"x-forwarded-proto", b"https, http"))
+    assert rule.read(given, "10.1.2.3", secure=False) == ("203.0.113.7", True, "here.example")
+    assert rule.read(given, "11.1.2.3", secure=False) == ("11.1.2.3", False, "here.example")
+
+
+def test_an_entry_that_is_no_address_is_named():
+    with pytest.raises(ConfigError, match=r"trusted_proxies: .*nginx"):
+        ProxyRule(("nginx",))

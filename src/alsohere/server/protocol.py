@@ -1,9 +1,10 @@
 """The HTTP side of `alsohere serve`: uvicorn's parser with bounds, and the door to our WebSockets.
 
-Owns: what a connection may cost before it is a request. uvicorn bounds neither the size nor the duration of request headers.
-Invariants: a request head is at most 64 headers and 32 KB and arrives within 10 s; new connections are refused with 503 when
-nine in ten open files are used; WebSockets of our path go to picows, all others to uvicorn's own implementation and so to the
-wrapped application.
+Owns: what a connection may cost before it is a request, and after. uvicorn bounds neither the size nor the duration of request
+heads, and waits for ever for a client that does not read.
+Invariants: a request head is at most 64 headers and 32 KB and arrives within 10 s; a response that the client does not take ends
+after 30 s; new connections are refused with 503 when nine in ten open files are used; WebSockets of our path go to picows, all
+others to uvicorn's own implementation and so to the wrapped application.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ MAX_HEADERS = 64
 MAX_HEAD_BYTES = 32 * 1024
 MAX_URL_BYTES = 8 * 1024
 HEAD_TIMEOUT_S = 10.0
-HEAD_SWEEP_S = 1.0
+STALL_TIMEOUT_S = 30.0
+SWEEP_S = 1.0
 
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 414: b"URI Too Long", 426: b"Upgrade Required"} | {
     429: b"Too Many Requests",
@@ -39,10 +41,15 @@ def file_limit() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 9 // 10
 
 
-class HeadWatch:
-    """Connections that owe us the rest of a request head, oldest first: one timer for all of them."""
+class Watch:
+    """Connections that wait for their client, longest first: one timer for all of them.
 
-    def __init__(self) -> None:
+    Args:
+        timeout_s: how long they may, before they are cut.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._since: dict[HttpProtocol, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -51,7 +58,7 @@ class HeadWatch:
         loop = asyncio.get_running_loop()
         self._since.setdefault(protocol, loop.time())
         if self._timer is None:
-            self._timer = loop.call_later(HEAD_SWEEP_S, self._sweep)
+            self._timer = loop.call_later(SWEEP_S, self._sweep)
 
     def remove(self, protocol: HttpProtocol) -> None:
         self._since.pop(protocol, None)
@@ -59,11 +66,11 @@ class HeadWatch:
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         for protocol, since in list(self._since.items()):
-            if loop.time() - since < HEAD_TIMEOUT_S:
+            if loop.time() - since < self._timeout_s:
                 break
             del self._since[protocol]
             protocol.transport.abort()
-        self._timer = loop.call_later(HEAD_SWEEP_S, self._sweep) if self._since else None
+        self._timer = loop.call_later(SWEEP_S, self._sweep) if self._since else None
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -71,7 +78,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     find_engine: Callable[[str], Engine | None]
     """The engine of a path, if it is ours."""
-    heads: HeadWatch
+    heads: Watch
+    """For the rest of a request head."""
+    stalls: Watch
+    """For the client to read."""
     max_connections: int
     max_files: int
 
@@ -95,6 +105,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.heads.remove(self)
+        self.stalls.remove(self)
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -137,12 +148,28 @@ class HttpProtocol(HttpToolsProtocol):
         if self._kept_bytes > MAX_HEAD_BYTES:  # one header (or trailer) without end
             self._bad_status = 431
         if self._bad_status and not self.transport.is_closing():
-            self._refuse(self._bad_status, b"The request's head is too large.")
+            self._refuse(self._bad_status, b"The request's head is too large, or comes too early.")
         elif self.cycle is not None and self.cycle.response_complete and self in self.connections:
             # These bytes have stopped the keep-alive timer, and may be no request: the rest of a body, or empty lines.
             self.heads.add(self)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.stalls.add(self)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.stalls.remove(self)
+
+    def timeout_keep_alive_handler(self) -> None:
+        # A close would wait for what is still to be sent, and a client that does not read keeps it waiting.
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        super().timeout_keep_alive_handler()
+
     def handle_websocket_upgrade(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._bad_status = 400  # pipelined behind a request whose answer would be written into the WebSocket
         if self._bad_status:
             return  # and data_received refuses it
         path, _, query = self.url.partition(b"?")
@@ -207,11 +234,14 @@ def _websocket_key(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
     return key
 
 
-def factory(find_engine: Callable[[str], Engine | None], max_connections: int) -> type[asyncio.Protocol]:
+def factory(
+    find_engine: Callable[[str], Engine | None], max_connections: int, stall_timeout_s: float = STALL_TIMEOUT_S
+) -> type[asyncio.Protocol]:
     """The protocol class of one server, to be given to uvicorn as `http=`."""
     shared: dict[str, Any] = {
         "find_engine": staticmethod(find_engine),
-        "heads": HeadWatch(),
+        "heads": Watch(HEAD_TIMEOUT_S),
+        "stalls": Watch(stall_timeout_s),
         "max_connections": max_connections,
         "max_files": file_limit(),
     }

@@ -6,6 +6,9 @@ not one: everything left of it was written by somebody we do not know.
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
+from alsohere.errors import ConfigError
 from alsohere.node.handshake import RawHeaders
 
 
@@ -13,12 +16,18 @@ class ProxyRule:
     """Reads the client behind trusted proxies.
 
     Args:
-        trusted: addresses of proxies; `*` trusts every peer.
+        trusted: addresses or networks of proxies; `*` trusts every peer.
+
+    Raises:
+        ConfigError: an entry is neither.
     """
 
     def __init__(self, trusted: tuple[str, ...]) -> None:
-        self._trusted = frozenset(trusted)
         self._all = "*" in trusted
+        try:
+            self._networks = [ip_network(entry) for entry in trusted if entry != "*"]
+        except ValueError as error:
+            raise ConfigError(f"trusted_proxies: {error}; give addresses or networks, as in 10.0.0.1 or 10.0.0.0/8") from None
 
     def read(self, headers: RawHeaders, peer: str, *, secure: bool) -> tuple[str, bool, str]:
         """The client's address, whether it speaks TLS, and the host it asked for."""
@@ -27,9 +36,18 @@ class ProxyRule:
             if name in (b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"):
                 values[name] = value.decode("latin-1")
         host = values.get(b"host", "")
-        if not (self._all or peer in self._trusted) or len(values) < 2:
+        if not values.keys() - {b"host"} or not (self._all or self._trusts(peer)):
             return peer, secure, host
         forwarded = [address.strip() for address in values.get(b"x-forwarded-for", "").split(",")]
-        client = next((address for address in reversed(forwarded) if address and address not in self._trusted), peer)
-        proto = values.get(b"x-forwarded-proto", "").strip().lower()
+        client = next((address for address in reversed(forwarded) if address and not self._trusts(address)), peer)
+        # Of a chain of proxies the first one spoke with the client. A client that lies here deceives only itself: the scheme
+        # only decides what its own origin is.
+        proto = values.get(b"x-forwarded-proto", "").partition(",")[0].strip().lower()
         return client[:64], proto in ("https", "wss") if proto else secure, values.get(b"x-forwarded-host", host)
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            known = ip_address(address)
+        except ValueError:
+            return False
+        return any(known in network for network in self._networks)
