@@ -75,7 +75,10 @@ def _run(here: AlsoHere) -> None:
 
 def _log_to_stderr(config: Config) -> None:
     renderer = (
-        structlog.processors.JSONRenderer() if config.log_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if config.log_json
+        # Plain: where Rich is installed, the default shows local variables, and so tokens and what clients have sent.
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
     )
     before: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
     if config.log_json:

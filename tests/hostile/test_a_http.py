@@ -279,6 +279,27 @@ def test_h30_pipelined_requests(server: ServerProcess, bystander: Bystander) -> 
 
 
 @native
+@pytest.mark.parametrize("path", [ENDPOINT, "/elsewhere"])
+def test_h30_an_upgrade_behind_another_request(server: ServerProcess, bystander: Bystander, path: str) -> None:
+    """The answer to the first must not be written into the WebSocket."""
+    with Line(server) as line:
+        upgrade = f"GET {path}?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n{UPGRADE}{KEY}{VERSION}\r\n"
+        line.send(b"GET /alsohere.js HTTP/1.1\r\nHost: x\r\n\r\n" + upgrade.encode())
+        assert b"HTTP/1.1 101" not in line.everything()
+
+
+@native
+def test_h30_a_reset_behind_pipelined_requests(server: ServerProcess, bystander: Bystander) -> None:
+    process = Process(server)
+    before = process.files()
+    for _ in range(10):
+        line = Line(server, receive_buffer_bytes=2048)
+        line.send(b"GET /alsohere.js HTTP/1.1\r\nHost: x\r\n\r\n" * 60)
+        line.reset()
+    wait_for(lambda: process.files() <= before, what="the files to be closed")
+
+
+@native
 def test_h30_an_upgrade_with_a_body(server: ServerProcess, bystander: Bystander) -> None:
     smuggled = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
     with Line(server) as line:

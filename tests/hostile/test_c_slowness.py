@@ -11,7 +11,7 @@ import pytest
 
 from hostile.bystander import Bystander, Process, closed_with
 from hostile.conftest import COMMANDS, ENVIRONMENT
-from hostile.marks import apps
+from hostile.marks import apps, native
 from hostile.wire import ENDPOINT, TEXT, Line, PollingClient, fetch, frame
 from support.raw import RawClient, joined
 from support.servers import ServerProcess, wait_for
@@ -78,6 +78,19 @@ def test_h50_somebody_who_never_polls(server: ServerProcess, bystander: Bystande
             PollingClient(server).handshake().post("1")
     assert closed_with(server, 4408) == closed + 1
     assert client.get().code == 1
+
+
+@native
+def test_h50_somebody_who_never_reads_answers(server: ServerProcess, bystander: Bystander) -> None:
+    process = Process(server)
+    before = process.files()
+    lines = [Line(server, receive_buffer_bytes=2048) for _ in range(5)]
+    for line in lines:
+        line.send(b"GET /alsohere.js HTTP/1.1\r\nHost: x\r\n\r\n" * 60)
+    wait_for(lambda: process.files() >= before + len(lines), what="answers under way")
+    wait_for(lambda: process.files() <= before, what="the files to be closed")
+    for line in lines:
+        line.socket.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 Owns: what a connection may cost before it is a request, and after. uvicorn bounds neither the size nor the duration of request
 heads, and waits for ever for a client that does not read.
 Invariants: a request head is at most 64 headers and 32 KB and arrives within 10 s; a response that the client does not take ends
-after 30 s; new connections are refused with 503 when nine in ten open files are used; WebSockets of our path go to picows, all
-others to uvicorn's own implementation and so to the wrapped application.
+after `outbox_age_s`; new connections are refused with 503 when nine in ten open files are used; WebSockets of our path go to
+picows, all others to uvicorn's own implementation and so to the wrapped application.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from alsohere.server.engine import Engine, Request
 from alsohere.server.request import EngineError
@@ -26,7 +26,6 @@ MAX_HEADERS = 64
 MAX_HEAD_BYTES = 32 * 1024
 MAX_URL_BYTES = 8 * 1024
 HEAD_TIMEOUT_S = 10.0
-STALL_TIMEOUT_S = 30.0
 SWEEP_S = 1.0
 
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 414: b"URI Too Long", 426: b"Upgrade Required"} | {
@@ -97,6 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._kept_bytes = 0  # that the parser has read since it last told us something
         self._bad_status = 0
+        self._running: RequestResponseCycle | None = None
         # The kernel hands out the lowest free number. So one above the limit says that all below are in use, by whatever.
         if transport.get_extra_info("socket").fileno() >= self.max_files or len(self.connections) > self.max_connections:
             self._refuse(503, b"This server has no room for more connections.")
@@ -106,6 +106,10 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.heads.remove(self)
         self.stalls.remove(self)
+        # uvicorn tells the last of pipelined requests, and the first goes on writing.
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -152,6 +156,10 @@ class HttpProtocol(HttpToolsProtocol):
         elif self.cycle is not None and self.cycle.response_complete and self in self.connections:
             # These bytes have stopped the keep-alive timer, and may be no request: the rest of a body, or empty lines.
             self.heads.add(self)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -234,10 +242,14 @@ def _websocket_key(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
     return key
 
 
-def factory(
-    find_engine: Callable[[str], Engine | None], max_connections: int, stall_timeout_s: float = STALL_TIMEOUT_S
-) -> type[asyncio.Protocol]:
-    """The protocol class of one server, to be given to uvicorn as `http=`."""
+def factory(find_engine: Callable[[str], Engine | None], max_connections: int, stall_timeout_s: float) -> type[asyncio.Protocol]:
+    """The protocol class of one server, to be given to uvicorn as `http=`.
+
+    Args:
+        find_engine: the engine of a path, if it is ours.
+        max_connections: how many connections of HTTP there may be.
+        stall_timeout_s: how long a response may wait for its client to read.
+    """
     shared: dict[str, Any] = {
         "find_engine": staticmethod(find_engine),
         "heads": Watch(HEAD_TIMEOUT_S),

@@ -55,7 +55,7 @@ def serve(app: App, node: Node, find_engine: Callable[[str], Engine | None], con
     """
     listener = listen(host, port)
     options: dict[str, Any] = {
-        "http": factory(find_engine, config.connections + 1000),
+        "http": factory(find_engine, config.connections + 1000, config.outbox_age_s),
         "loop": "uvloop" if _has_uvloop() else "asyncio",
         "log_config": None,
         "access_log": False,
