@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -27,7 +27,8 @@ class Asked:
         self, url: str, target: str, method: str = "GET", body: str | bytes | None = None, headers: dict[str, str] | None = None
     ) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
-        self._connection.request(method, target, body, headers or {})
+        with suppress(ConnectionError):  # a body that is refused half-way: the answer is there already
+            self._connection.request(method, target, body, headers or {})
 
     def answer(self) -> Answer:
         response = self._connection.getresponse()

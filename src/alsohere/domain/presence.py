@@ -59,9 +59,10 @@ class Transition:
 class Membership:
     """A user in a room. `states` is ordered by when a tab last changed it: the last one is what others see."""
 
-    __slots__ = ("grace", "member", "states")
+    __slots__ = ("grace", "has_grace", "member", "states")
 
     def __init__(self, member: Member) -> None:
+        self.has_grace = True
         self.states: dict[str, State] = {}
         self.member = member
         self.grace: Grace | None = None
@@ -167,7 +168,7 @@ class Presence:
         for room, membership in list(person.memberships.items()):
             if sid not in membership.states:
                 continue
-            if grace and len(membership.states) == 1:
+            if grace and membership.has_grace and len(membership.states) == 1:
                 self._suspend(person, room, membership, reason, now_s)
             else:
                 transitions += self._vacate(person, room, sid, reason)
@@ -184,12 +185,18 @@ class Presence:
         if old.user.id == user.id:
             old.user = user
             return self._refresh(old)
-        states = {room: membership.states[sid] for room, membership in old.memberships.items() if sid in membership.states}
+        seats = {
+            room: (membership.states[sid], membership.has_grace)
+            for room, membership in old.memberships.items()
+            if sid in membership.states
+        }
         transitions = self.disconnect(sid, "left", 0.0, grace=False)
         transitions += self.connect(sid, user)
         transitions += self.set_status(sid, status)
-        for room, state in states.items():
+        for room, (state, has_grace) in seats.items():
             transitions += self.enter(sid, room, state, wall_ms)
+            if not has_grace:
+                self.forgo_grace(sid, room)
         return transitions
 
     # -- Rooms -------------------------------------------------------------------------------------------------------
@@ -219,6 +226,14 @@ class Presence:
             fallback = next(reversed(membership.states.values()), NO_STATE)
             membership.states[sid] = fallback if state is None else state
         return self._show(person, room, membership)
+
+    def forgo_grace(self, sid: str, room: str) -> None:
+        """In this room a lost transport is a leave at once.
+
+        Raises:
+            NotInRoom: the connection is not in it.
+        """
+        self._seated(sid, room).has_grace = False
 
     def leave(self, sid: str, room: str, reason: LeaveReason = "left") -> list[Transition]:
         """Take a connection out of a room, at once.

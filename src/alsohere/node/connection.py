@@ -117,13 +117,16 @@ class Connection:
         """
         return await self._node.call(self, name, args, timeout_s)
 
-    async def enter(self, room: str, state: dict[str, Scalar] | None = None, *, watch: Watch = "none") -> Member:
+    async def enter(
+        self, room: str, state: dict[str, Scalar] | None = None, *, watch: Watch = "none", grace: bool = True
+    ) -> Member:
         """Make this connection's user a member of a room.
 
         Args:
             room: 1 to 200 bytes.
             state: what others see of this connection, flat, at most 1 KB.
             watch: how this client is told of others; by default not at all.
+            grace: False makes a lost connection a leave of this room at once, for clients that never say that they leave.
 
         Returns:
             The member as others see it.
@@ -133,7 +136,7 @@ class Connection:
             LimitReached: the connection is in too many rooms.
             NotInRoom: the connection has ended.
         """
-        return self._node.enter(self, room, state, watch)
+        return self._node.enter(self, room, state, watch, grace=grace)
 
     async def leave(self, room: str) -> None:
         """Take this connection out of a room, at once.

@@ -142,7 +142,8 @@ class Node:
         """Have `peer.tick` called when its session is due."""
         if peer.slot:
             self._wheel.remove(peer, peer.slot)
-        peer.due_s = peer.session.due_s()
+        due_s = peer.session.due_s()
+        peer.due_s = due_s if peer.poll_by_s is None else min(due_s, peer.poll_by_s)
         peer.slot = self._wheel.put(peer, peer.due_s)
         self._wake()
 
@@ -197,7 +198,9 @@ class Node:
 
     # -- Commands ----------------------------------------------------------------------------------------------------
 
-    def enter(self, connection: Connection, room: str, state: dict[str, Scalar] | None, watch: Watch) -> Member:
+    def enter(
+        self, connection: Connection, room: str, state: dict[str, Scalar] | None, watch: Watch, *, grace: bool = True
+    ) -> Member:
         """`room:enter`; see `Connection.enter`."""
         check_room(room)
         self._require(connection)
@@ -209,6 +212,8 @@ class Node:
         self._apply(self.presence.enter(connection.sid, room, checked, self.clock.wall_ms()))
         if room != ONLINE:
             self.hub.join(connection, room)
+        if not grace:
+            self.presence.forgo_grace(connection.sid, room)
         if watch != "none":
             self.watch(connection, room, watch, None, lambda snapshot: self.hub.show(connection, snapshot))
         return self.presence.member(connection.sid, room)

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from alsohere.node.node import Node
 
 
+POLL_GAP_S = 3.0
+
+
 class Poll(Protocol):
     """A polling transport, as far as a peer knows it."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a poll is under way."""
 
     def release(self, farewell: Packet) -> None:
         """Answer a waiting poll."""
@@ -41,6 +48,7 @@ class Peer:
         "handshake",
         "outbox",
         "poll",
+        "poll_by_s",
         "session",
         "slot",
         "transport",
@@ -56,6 +64,7 @@ class Peer:
         self.ended = False
         self.transport = ""
         self.poll: Poll | None = None
+        self.poll_by_s: float | None = None  # until when a client between two polls must come back
         self.upgrade: Upgrade | None = None  # the probe of a second transport
         self.slot = 0
         self.due_s = 0.0
@@ -98,8 +107,19 @@ class Peer:
             error = Disconnect(CloseCode.INTERNAL, "internal error")
         self.disconnect(error)
 
+    def expect_poll(self) -> None:
+        """The client has no poll under way. A tab that was closed between two of them would otherwise be a ghost until the
+        heartbeat (P12).
+        """
+        if not self.ended:
+            self.poll_by_s = self._node.clock.now_s() + POLL_GAP_S
+            self._node.watch_time(self)
+
     def tick(self, now_s: float) -> None:
         """Let time pass: pings, and the end of silent sessions."""
+        if self.poll_by_s is not None and now_s >= self.poll_by_s:
+            self.disconnect(Disconnect(CloseCode.GOING_AWAY, "no poll came"))
+            return
         try:
             ping = self.session.tick(now_s)
         except Disconnect as disconnect:

@@ -56,6 +56,11 @@ class Polling(Sink):
         elif self._took_leave and (left := self._peer.outbox.take(1 << 30)):
             self._farewells.keep(self._peer.sid, self._peer.handshake.credentials, encode_payload([*left, farewell]))
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a poll is under way."""
+        return self._poll is not None
+
     def release(self, farewell: Packet) -> None:
         """Answer a waiting poll with what is left and `farewell`; nothing happens if none waits."""
         if self._poll is not None and not self._poll.done():
@@ -74,6 +79,14 @@ class Polling(Sink):
         if self._poll is not None:
             self._peer.disconnect(Disconnect(CloseCode.BAD_PACKET, "two polls at once"))
             raise EngineError(BAD_REQUEST, "Bad request: another poll of this session is under way")
+        self._peer.poll_by_s = None
+        try:
+            return await self._packets(receive, max_bytes)
+        finally:
+            if self._peer.transport == "polling" and self._peer.upgrade is None:
+                self._peer.expect_poll()
+
+    async def _packets(self, receive: Receive, max_bytes: int) -> bytes:
         packets = self._peer.outbox.take(max_bytes)
         upgrade = self._peer.upgrade
         # Once it has probed, the client wants to let go of this transport: nothing waits here any more.

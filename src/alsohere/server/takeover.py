@@ -65,6 +65,8 @@ class Takeover:
         """The new transport is gone before it took over: polling goes on."""
         if not self.is_refused:
             self._release()
+            if not (self._peer.poll and self._peer.poll.is_waiting):
+                self._peer.expect_poll()
 
     def _release(self) -> None:
         self._peer.upgrade = None
