@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 
 from hostile.bystander import Bystander, Process
+from hostile.conftest import ENVIRONMENT
 from hostile.marks import native
 from hostile.wire import CLOSE, ENDPOINT, Line, PollingClient, fetch, frame
 from support.servers import ServerProcess, wait_for
@@ -249,6 +250,17 @@ def test_h29_paths_are_taken_as_they_are(server: ServerProcess, bystander: Bysta
         assert answer.status == status
         assert "location" not in answer.headers
         assert b"evil.example" not in answer.body or target.startswith("http://")
+
+
+def test_h29_paths_of_the_sample_site() -> None:
+    with ServerProcess("-m", "alsohere", "demo", "--no-open", "--port", "{port}", env=ENVIRONMENT) as server:
+        for target in ("/%00", "/a" * 3000, "/..%2f..%2fetc/passwd", "//evil.example/", "/%2e%2e/index", "/\\"):
+            assert fetch(server, target).status == 404
+        assert fetch(server, "/", "POST").status == 405
+        for target in ("/products", "/articles", "/products/", "/articles/"):
+            assert "location" not in fetch(server, target).headers
+        _, output = server.stop()
+    assert "Traceback" not in output
 
 
 @native

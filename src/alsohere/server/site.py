@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -116,6 +117,13 @@ class _Pages(StaticFiles):
         # The page first: beside products.html there is a folder products.
         found = super().lookup_path(path + ".html")
         return found if found[1] is not None else super().lookup_path(path)
+
+    async def get_response(self, path: str, scope: Any) -> Response:
+        try:
+            return await super().get_response(path, scope)
+        except HTTPException as error:  # there is no middleware around these routes that would answer it
+            detail = "There is no such page; pages are read with GET."
+            return problem(error.status_code, error.detail, detail, dict(error.headers or {}))
 
 
 _FILES = StaticFiles(directory=STATIC)
