@@ -18,7 +18,7 @@ const seen = (members: Member[], more: Partial<RoomSnapshot> = {}): RoomSnapshot
 });
 
 for (const [name, letters] of [
-  ["Amber Fox", "AF"],
+  ["Brave Fox", "BF"],
   ["ann", "A"],
   ["Jean-Luc van der Berg", "JB"],
   ["李小龙", "李"],
@@ -61,8 +61,8 @@ test("oneself is shown also where the sample leaves one out, but not while invis
 });
 
 test("a description has the name, who it is, and what they are at", () => {
-  assert.equal(describe(member("a", { name: "Amber Fox" }), false), "Amber Fox");
-  assert.equal(describe(member("a", { name: "Amber Fox", status: "idle" }), true), "Amber Fox (you), idle");
+  assert.equal(describe(member("a", { name: "Brave Fox" }), false), "Brave Fox");
+  assert.equal(describe(member("a", { name: "Brave Fox", status: "idle" }), true), "Brave Fox (you), idle");
 });
 
 test("a name that is written from right to left does not turn the words around it", () => {

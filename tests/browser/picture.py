@@ -22,8 +22,8 @@ PICTURE = ROOT / "docs/images/two-browsers.png"
 SHOWN = "http://localhost:8765/articles/tea"
 WINDOW = {"width": 648, "height": 470}
 SHARPNESS = 1.5
-# Whoever takes the picture, these are the same people: Azure Otter and Amber Raven.
-VISITORS = {"light": "picture-46", "dark": "picture-27"}
+# Whoever takes the picture, these are the same people: Brave Otter and Lively Fox.
+VISITORS = {"light": "picture-46", "dark": "picture-50"}
 DESK = """<!doctype html><meta charset="utf-8"><style>
   body { margin: 0; padding: 24px; width: 1324px; display: flex; gap: 28px; font: 13px system-ui, sans-serif }
   figure { margin: 0; border-radius: 12px; overflow: hidden; box-shadow: 0 0 0 1px #8885, 0 10px 24px #0004 }

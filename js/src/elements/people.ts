@@ -46,7 +46,7 @@ export function row(snapshot: RoomSnapshot, max: number): Row {
 
 const BIDI = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
 
-/** "Amber Fox (you), idle". A name that is written from right to left, or pretends to be, does not turn the words around it. */
+/** "Brave Fox (you), idle". A name that is written from right to left, or pretends to be, does not turn the words around it. */
 export function describe(member: Member, self: boolean): string {
   const plain = member.name || member.id;
   const name = BIDI.test(plain) ? `\u2068${plain.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069` : plain;

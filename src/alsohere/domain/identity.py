@@ -21,9 +21,10 @@ MAX_ID_BYTES = 128
 MAX_NAME_CHARACTERS = 100
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-_COLOURS = """
-Amber Azure Coral Copper Crimson Golden Green Indigo Ivory Jade Lilac Lime Maroon Mint Navy Olive
-Orange Pearl Pink Plum Purple Red Rose Ruby Rust Sand Scarlet Silver Teal Violet White Yellow
+# No colours: a face has its own, and a Green Dolphin that is orange is a riddle.
+_ADJECTIVES = """
+Bold Brave Calm Careful Cheerful Clever Curious Daring Eager Friendly Gentle Glad Happy Honest Humble Jolly
+Keen Kind Lively Loyal Lucky Merry Noble Patient Polite Proud Quick Quiet Swift Thoughtful Warm Wise
 """.split()
 _ANIMALS = """
 Badger Bear Beaver Bison Cat Crane Deer Dolphin Dove Eagle Falcon Finch Fox Hare Hawk Heron
@@ -39,7 +40,7 @@ def is_visitor_id(text: object) -> bool:
 def anonymous_user(visitor: str, secret: bytes) -> User:
     """The user that a visitor id stands for."""
     digest = hmac.digest(secret, b"visitor:" + visitor.encode(), hashlib.sha256)
-    name = f"{_COLOURS[digest[-1] % len(_COLOURS)]} {_ANIMALS[digest[-2] % len(_ANIMALS)]}"
+    name = f"{_ADJECTIVES[digest[-1] % len(_ADJECTIVES)]} {_ANIMALS[digest[-2] % len(_ANIMALS)]}"
     return User(id="~" + digest[:9].hex(), name=name, anonymous=True)
 
 
