@@ -147,9 +147,7 @@ class Session:
         if self._assembly is not None:
             raise PacketError("text while attachments are missing")
         header = socketio.decode(message)
-        state = self._namespaces.get(header.namespace)
-        if header.type not in MOVES[state]:
-            raise PacketError(f"{header.type.name} is not expected in this namespace now")
+        self._check_move(header)
         if header.type is PacketType.CONNECT:
             return self._receive_connect(header)
         if header.type is PacketType.DISCONNECT:
@@ -158,6 +156,10 @@ class Session:
             self._assembly = Assembly(header, self._rules.max_payload_bytes, now_s + self._rules.connect_timeout_s)
             return None
         return self._complete(header)
+
+    def _check_move(self, header: Header) -> None:
+        if header.type not in MOVES[self._namespaces.get(header.namespace)]:
+            raise PacketError(f"{header.type.name} is not expected in this namespace now")
 
     def _receive_connect(self, header: Header) -> Event:
         if self._refused >= MAX_REFUSED_CONNECTS:
@@ -197,6 +199,7 @@ class Session:
             return None
         assembly, self._assembly = self._assembly, None
         header, values = assembly.finish()
+        self._check_move(header)  # again: we may have ended the namespace meanwhile
         if header.type is PacketType.BINARY_ACK:
             return self._receive_ack(header, values)
         if not values or not isinstance(values[0], str):
@@ -237,7 +240,8 @@ class Session:
         self._namespaces = _MAIN_OPEN if namespaces == _MAIN_OPEN else namespaces
 
     def _await_connect(self, now_s: float) -> None:
-        if not self._namespaces:
+        # One that is only asked for does not count: if it is refused, nothing would limit a session that is in none (S4).
+        if NamespaceState.OPEN not in self._namespaces.values():
             self.connect_by_s = now_s + self._rules.connect_timeout_s
 
     # -- Sending -----------------------------------------------------------------------------------------------------
