@@ -11,6 +11,8 @@ import hashlib
 import hmac
 import re
 
+import msgspec
+
 from alsohere.errors import Unauthenticated
 from alsohere.types import User
 
@@ -19,7 +21,8 @@ _VISITOR = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 
 MAX_ID_BYTES = 128
 MAX_NAME_CHARACTERS = 100
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# The surrogates too: half an emoji (a name that was cut to a length) has no UTF-8, and what has none can be told to nobody.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # No colours: a face has its own, and a Green Dolphin that is orange is a riddle.
 _ADJECTIVES = """
@@ -45,19 +48,27 @@ def anonymous_user(visitor: str, secret: bytes) -> User:
 
 
 def check_user(user: User) -> User:
-    """The user, with an id and a name that are safe to store and show.
+    """The user, with everything about them safe to store and show.
 
     Raises:
-        Unauthenticated: the id is empty, too long or has control characters, or pretends to be anonymous.
+        Unauthenticated: the id is empty, too long or has control characters, or pretends to be anonymous; the name is not
+            text, the info no JSON, or the rooms are one string.
     """
-    if (
-        not isinstance(user.id, str)
-        or not user.id
-        or len(user.id.encode("utf-8", "replace")) > MAX_ID_BYTES
-        or _CONTROLS.search(user.id)
-    ):
+    if not isinstance(user.id, str) or not user.id or _CONTROLS.search(user.id) or len(user.id.encode()) > MAX_ID_BYTES:
         raise Unauthenticated("A user id is 1 to 128 bytes of text without control characters.")
     if user.id.startswith("~") != user.anonymous:
         raise Unauthenticated("Ids that begin with ~ are those of anonymous visitors.")
+    if not isinstance(user.name, str) or not _is_object(user.info):
+        raise Unauthenticated("A user's name is text, and info a JSON object.")
+    if isinstance(user.rooms, str):  # whose last letter, if it is a *, would grant everything
+        raise Unauthenticated("A user's rooms are a tuple of rooms, not one string.")
     name = _CONTROLS.sub("", user.name)[:MAX_NAME_CHARACTERS] or user.id
     return user if name == user.name else User(user.id, name, user.info, user.anonymous, user.rooms)
+
+
+def _is_object(info: object) -> bool:
+    # Members of a room are encoded together: one that cannot be would silence the room for everybody (S5).
+    try:
+        return info is None or (isinstance(info, dict) and bool(msgspec.json.encode(info)))
+    except (TypeError, ValueError, RecursionError):
+        return False
