@@ -165,7 +165,9 @@ class Feed:
             self._sample(channel, frame, roster, fresh=slow or channel.mode != "sample")
         if not self._is_news(channel, frame, slow=slow):
             return None
-        if frame.seq <= channel.seq:
+        # The first frame of a channel has a number of its own: changes that nobody watched were not noted, so the last number
+        # that was is not this state's, and somebody who resumes from there must get it all (P5).
+        if frame.seq <= channel.seq or channel.count < 0:
             frame.seq = self._seq = self._roster.next_seq()
         if slow:
             channel.next_slow_s, channel.stale = now_s + self._rules.slow_tick_s, False
