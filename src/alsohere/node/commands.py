@@ -98,7 +98,7 @@ def _watch(node: Node, connection: Connection, command: events.RoomWatch, answer
     if command.watch == "none":
         _unwatch(node, connection, events.RoomUnwatch(command.rooms), answer)
         return
-    rooms = list(dict.fromkeys(command.rooms))
+    rooms = _rooms(command)
     snapshots: dict[str, Snapshot] = {}
 
     def answered(snapshot: Snapshot) -> None:
@@ -106,7 +106,6 @@ def _watch(node: Node, connection: Connection, command: events.RoomWatch, answer
         if len(snapshots) == len(rooms):
             answer.ok({"self": node.member_of(connection, ONLINE), "rooms": [snapshots[room] for room in rooms]})
 
-    node.check_watch_limit(connection, rooms)
     for room in rooms:
         node.watch(connection, room, command.watch, command.since, answered)
     if not rooms:
@@ -156,7 +155,7 @@ def _room(command: Any) -> list[str]:
 
 
 def _rooms(command: Any) -> list[str]:
-    return list(command.rooms)
+    return list(dict.fromkeys(command.rooms))
 
 
 _RUN: dict[str, tuple[str | None, Callable[[Any], list[str]], Callable[..., None]]] = {
@@ -195,8 +194,10 @@ def execute(node: Node, connection: Connection, name: str, event: EventReceived)
         elif command.action is not None:
             for room in rooms:
                 check_granted(connection.user, room)
-            if node.hooks.authorize is not None:
-                return _ask_and_run(node, connection, command, argument, answer)
+        if command.action == "watch":  # before the application is asked about each of them
+            node.check_watch_limit(connection, rooms)
+        if command.action is not None and node.hooks.authorize is not None:
+            return _ask_and_run(node, connection, command, argument, answer)
         command.run(node, connection, argument, answer)
     except Refusal as refusal:
         answer.refused(refusal)
