@@ -1,6 +1,9 @@
 /*
  * A list of people behind a button. The browser's popover does the layering and the closing (Escape, a click elsewhere); here is what it does
  * not do in a shadow root: its place, aria-expanded, focus in on opening and back on Escape, and closing when focus moves on.
+ *
+ * `toggle` comes only after the panel may have been painted, so it is filled in `beforetoggle`, and put in its place before the next frame:
+ * until it is shown it has no size.
  */
 import type { RoomSnapshot } from "../core/copy.js";
 import type { Member } from "../core/wire.js";
@@ -15,11 +18,12 @@ export class Panel {
   #list = make("ul", "people");
   #rest = make("p", "rest");
   #items = new Map<string, HTMLLIElement>();
+  #opening = false;
 
   constructor(
     private readonly button: HTMLButtonElement,
     title: string,
-    onToggle: (open: boolean) => void,
+    private readonly onToggle: (open: boolean) => void,
   ) {
     const { root } = this;
     root.popover = "auto";
@@ -32,7 +36,8 @@ export class Panel {
     button.popoverTargetElement = root;
     button.setAttribute("aria-haspopup", "dialog");
     button.setAttribute("aria-expanded", "false");
-    root.addEventListener("toggle", (event) => this.#toggled((event as ToggleEvent).newState === "open", onToggle));
+    root.addEventListener("beforetoggle", (event) => this.#toggles((event as ToggleEvent).newState === "open"));
+    root.addEventListener("toggle", (event) => this.#toggled((event as ToggleEvent).newState === "open"));
     root.addEventListener("keydown", ({ key }) => key === "Escape" && button.focus());
     root.addEventListener("focusout", ({ relatedTarget }) => {
       if (relatedTarget && !root.contains(relatedTarget as Node) && relatedTarget !== button) root.hidePopover();
@@ -44,12 +49,12 @@ export class Panel {
   }
 
   show(snapshot: RoomSnapshot): void {
-    if (!this.open) return;
+    if (!this.open && !this.#opening) return;
     const members = order(snapshot);
     const ids = new Set(members.map(({ id }) => id));
     for (const id of this.#items.keys()) if (!ids.has(id)) this.#items.delete(id);
     arrange(this.#list, members.map((member) => this.#item(member, member.id === snapshot.self?.id)));
-    const rest = snapshot.count - members.length;
+    const rest = snapshot.mode === "count" ? 0 : snapshot.count - members.length; // a count alone: the list is on its way
     this.#rest.textContent = rest > 0 ? texts.rest(rest) : "";
     this.place();
   }
@@ -58,9 +63,15 @@ export class Panel {
     if (this.open) placeBeside(this.root, this.button, false);
   };
 
-  #toggled(open: boolean, onToggle: (open: boolean) => void): void {
+  #toggles(open: boolean): void {
+    this.#opening = open;
+    this.onToggle(open);
+    this.#opening = false;
+    if (open) requestAnimationFrame(this.place);
+  }
+
+  #toggled(open: boolean): void {
     this.button.setAttribute("aria-expanded", String(open));
-    onToggle(open);
     if (open) this.root.focus();
     else this.#list.replaceChildren();
     const change = open ? addEventListener : removeEventListener;

@@ -92,7 +92,7 @@ ul { list-style: none; margin: 0; padding: 0 }
   @keyframes arrive { from { opacity: 0; scale: .4 } }
   @keyframes open { from { opacity: 0; translate: 0 -.25rem } }
 }
-@media (prefers-reduced-motion: reduce) { *, .row { transition: none } }
+@media (prefers-reduced-motion: reduce) { .row, .face, .more { transition: none } }
 `;
 
 let sheet: CSSStyleSheet | undefined;
