@@ -165,9 +165,9 @@ class Feed:
             self._sample(channel, frame, roster, fresh=slow or channel.mode != "sample")
         if not self._is_news(channel, frame, slow=slow):
             return None
-        # The first frame of a channel has a number of its own: changes that nobody watched were not noted, so the last number
-        # that was is not this state's, and somebody who resumes from there must get it all (P5).
-        if frame.seq <= channel.seq or channel.count < 0:
+        # Who resumes gives a number alone, so it must say of which channel and which state it is (P5). Hence a new one where there
+        # are several channels, and for a first frame: changes that nobody watched were not noted.
+        if frame.seq <= channel.seq or channel.count < 0 or len(self._channels) > 1:
             frame.seq = self._seq = self._roster.next_seq()
         if slow:
             channel.next_slow_s, channel.stale = now_s + self._rules.slow_tick_s, False
@@ -182,8 +182,7 @@ class Feed:
             return True
         if frame.mode != "full" and not slow:
             return False
-        if frame.mode != "full":
-            channel.stale = False
+        channel.stale = False  # in a full channel too: it may have been a sample when that was asked for
         return frame.count != channel.count
 
     def _sample(self, channel: Channel, frame: RoomChanged, roster: RoomRoster, *, fresh: bool) -> None:
