@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from support.raw import joined
 from support.servers import ServerProcess
 
 OFFICE = str(Path(__file__).parents[2] / "examples/erp_monitor/server.py")
@@ -87,6 +89,18 @@ def test_the_demo_in_every_size_and_scheme(demo, person, company, pictures):
         expect(page.locator("also-online .people li")).to_have_count(4)
         picture(page, pictures / f"demo-panel-{look}.png")
         assert_readable(page, "also-online .people .name")
+
+
+def test_a_crowd_on_a_phone_fits_into_one_line(demo, person, pictures):
+    with ExitStack() as stack:
+        for number in range(19):
+            reader = stack.enter_context(joined(demo.url, visitor=f"visitor-{number}"))
+            reader.call("room:enter", {"room": DEMO_PAGES["shop"], "watch": "none"})
+        page = person(viewport=SIZES["phone"]).open(demo.url + DEMO_PAGES["shop"])
+        expect(page.locator(".company .more")).to_have_text("+12")
+        picture(page, pictures / "demo-crowd.png")
+        assert page.locator(".company").bounding_box()["height"] < 60
+        assert page.locator(".company > span").bounding_box()["height"] < 30
 
 
 def test_the_back_office_in_every_size_and_scheme(office, person, pictures):

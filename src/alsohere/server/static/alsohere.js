@@ -19,7 +19,8 @@ ul { list-style: none; margin: 0; padding: 0 }
 .row[data-stale] { opacity: .45 }
 .faces { display: flex; flex-wrap: wrap; row-gap: 4px }
 .faces li { position: relative; margin-inline-end: calc(-1 * var(--_overlap)) }
-.faces li:hover, .faces li:focus-within { z-index: 1 }
+.faces li:has([data-self]) { z-index: 1 }
+.faces li:hover, .faces li:focus-within { z-index: 2 }
 .face, .more {
   --_chroma: .09;
   box-sizing: border-box;
