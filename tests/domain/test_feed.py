@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alsohere.domain.feed import LOG_FRAMES, Feed, FeedRules
@@ -193,6 +193,7 @@ def take(place: Place, step: tuple[Any, ...]) -> None:
         place.watch(rest[0], (EPOCH, known[0]))
 
 
+@settings(max_examples=400)
 @given(st.sampled_from([RULES, TIGHT]), STEPS)
 @example(RULES, UNSEEN)
 @example(RULES, REDRAWN)
@@ -454,10 +455,15 @@ def test_only_the_newest_frames_are_kept(place: Place):  # S4
     assert len(place.watch("full", (EPOCH, seqs[1]))[1].changes) == LOG_FRAMES
 
 
-def test_a_position_is_one_of_a_way_to_watch(place: Place):
+def test_a_position_is_one_of_a_way_to_watch(place: Place):  # P5
+    place.watch("count")
+    place.watch("sample")
     place.enter("c")
-    seen = frame_of(place.pass_time(1.0)).seq
-    assert not place.watch("count", (EPOCH, seen))[1].recovered
+    seen = {watch: frame.seq for watch, frame in place.pass_time(1.5)}
+    assert len(set(seen.values())) == 3
+    for watch, seq in seen.items():
+        for other in WATCHES:
+            assert place.watch(other, (EPOCH, seq))[1].recovered == (other == watch)
 
 
 def test_what_happened_while_nobody_watched_is_not_taken_for_nothing(place: Place):  # P5

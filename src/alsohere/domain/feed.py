@@ -165,8 +165,8 @@ class Feed:
             self._sample(channel, frame, roster, fresh=slow or channel.mode != "sample")
         if not self._is_news(channel, frame, slow=slow):
             return None
-        # Who resumes gives a number alone, so it must say of which channel and which state it is (P5). Hence a new one where there
-        # are several channels, and for a first frame: changes that nobody watched were not noted.
+        # Who resumes gives a number alone, so it must say of which channel and which state it is (P5). Hence a new one where
+        # there are several channels, and for a first frame: changes that nobody watched were not noted.
         if frame.seq <= channel.seq or channel.count < 0 or len(self._channels) > 1:
             frame.seq = self._seq = self._roster.next_seq()
         if slow:
