@@ -20,6 +20,8 @@ class MemoryRooms:
 
     def state(self, transition: Transition) -> None:
         position = self.roster.put(transition.room, transition.user_id, transition.member)
+        if position is None:
+            return
         for listener in self._listeners:
             listener(transition.room, transition.user_id, transition.reason, position.seq)
 

@@ -41,12 +41,16 @@ class Roster:
         self._seq = 0
         self._rooms: dict[str, RoomRoster] = {}
 
-    def put(self, room: str, user_id: str, member: Member | None) -> Position:
-        """Make it so that the user is in the room as `member`, or is not in it. Doing it twice changes nothing more (P6)."""
+    def put(self, room: str, user_id: str, member: Member | None) -> Position | None:
+        """Make it so that the user is in the room as `member`, or is not in it.
+
+        Returns:
+            The position of the change; None if it was so already, and then nothing has changed (P6).
+        """
         roster = self._rooms.get(room)
+        if member == (roster.members.get(user_id) if roster is not None else None):
+            return None
         if roster is None:
-            if member is None:
-                return Position(self.epoch, self._seq)
             roster = self._rooms[room] = RoomRoster()
         self._seq += 1
         roster.seq = self._seq
