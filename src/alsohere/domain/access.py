@@ -27,7 +27,11 @@ def check_room(room: str) -> None:
         good = 0 < len(room) <= MAX_ROOM_BYTES and room.isprintable()
     else:
         # isprintable is too strict outside ASCII (it refuses the ideographic space), so categories decide there.
-        good = len(room.encode()) <= MAX_ROOM_BYTES and unicodedata.is_normalized("NFC", room) and not _has_control(room)
+        good = (
+            len(room.encode("utf-8", "replace")) <= MAX_ROOM_BYTES
+            and unicodedata.is_normalized("NFC", room)
+            and not _has_control(room)
+        )
     if not good:
         raise BadRequest("A room is 1 to 200 bytes of NFC text without control characters.", code="bad_room")
     if room[0] == "@" and room != ONLINE:
