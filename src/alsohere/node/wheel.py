@@ -29,6 +29,8 @@ class Wheel(Generic[T]):
     def put(self, entry: T, due_s: float) -> int:
         """Add an entry; returns its slot, which `remove` wants back."""
         slot = ceil(due_s / self._resolution_s)
+        if slot * self._resolution_s < due_s:  # rounded down: an entry that fires too early finds nothing to do and comes again
+            slot += 1
         entries = self._slots.get(slot)
         if entries is None:
             entries = self._slots[slot] = set()
