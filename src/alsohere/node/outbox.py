@@ -78,6 +78,8 @@ class Outbox:
 
     def resume(self) -> None:
         """The transport takes packets again."""
+        if self.overflowed:  # the session is about to be closed: nothing may follow what was thrown away
+            return
         self.ready = True
         while self.ready and self._queue and self.sink is not None:
             packet, _ = self._queue.popleft()
