@@ -6,7 +6,6 @@ Everything about presence is in this file; sign-in and pages are in office.py, w
 from __future__ import annotations
 
 import argparse
-import asyncio
 import hashlib
 import os
 from pathlib import Path
@@ -18,11 +17,9 @@ from starlette.responses import RedirectResponse
 from alsohere import ONLINE, AlsoHere, AlsoHereError, BadRequest, User
 
 MAX_ROOM_BYTES = 200
-RELOAD_S = 0.5  # who leaves a page and is back by then has only loaded it again
 
 office = Office(os.environ.get("OFFICE_DB", Path(__file__).parent / "office.db"))
 here = AlsoHere(app=office.app)
-telling: set[asyncio.Task] = set()
 
 
 @here.authenticate
@@ -37,36 +34,20 @@ async def iamhere(conn, data):
     page = page_of(data)
     for other in set(conn.rooms) - {page}:
         await conn.leave(other)
-    await conn.enter(page)
+    # The client never says that it leaves a page: there, the end of its connection says so. `online` keeps its grace.
+    await conn.enter(page, grace=False)
     await conn.emit("online", people(await here.online()))
     await conn.emit("alsohere", people(await here.room(page)))
 
 
-@here.on("iamgone")
-async def iamgone(conn):
-    """The page is going: its room need not wait for the grace that keeps the user online."""
-    for page in conn.rooms:
-        await conn.leave(page)
-
-
 @here.on_enter
 @here.on_update
+@here.on_leave
 async def tell(room):
     if room == ONLINE:
         await here.push("online", people(await here.online()), everyone=True)
     else:
         await here.push("alsohere", people(await here.room(room)), rooms=[room])
-
-
-@here.on_leave
-async def tell_soon(room):
-    async def tell_of_it():
-        await asyncio.sleep(0 if room == ONLINE else RELOAD_S)
-        await tell(room)
-
-    task = asyncio.create_task(tell_of_it())  # hooks are called one after the other, so this one does not wait itself
-    telling.add(task)
-    task.add_done_callback(telling.discard)
 
 
 async def sign_out(request):

@@ -22,13 +22,9 @@ $(function () {
     $("#sockstat").text(text);
   }
 
-  function iamhere() {
-    socket.emit("iamhere", { location: document.URL });
-  }
-
   socket.on("connect", function () {
     status("connected");
-    iamhere();
+    socket.emit("iamhere", { location: document.URL });
   });
   socket.on("disconnect", function () {
     // Going to another page ends the connection, too; half a second keeps that from being shown.
@@ -40,12 +36,4 @@ $(function () {
   });
   socket.on("online", show($("#online")));
   socket.on("alsohere", show($("#alsohere")));
-
-  // Not in the article: the server need not wait until it is sure that the page is gone.
-  $(window).on("pagehide", function () {
-    socket.emit("iamgone");
-  });
-  $(window).on("pageshow", function (event) {
-    if (event.originalEvent.persisted && socket.connected) iamhere();
-  });
 });
