@@ -23,11 +23,6 @@ RECORD = """(element) => {
 }"""
 
 
-# socket.io-client begins with polling; `5` is the last step to a WebSocket.
-UPGRADED = """const send = WebSocket.prototype.send;
-WebSocket.prototype.send = function (data) { send.call(this, data); if (data === "5") window.upgraded = true; };"""
-
-
 class Person:
     """A browser context: its own storage and cookies, any number of tabs. What the console complains of is kept.
 
@@ -39,7 +34,6 @@ class Person:
         self.context = browser.new_context(**options)
         self.complaints: list[str] = []
         self.expected: list[str] = []
-        self.context.add_init_script(UPGRADED)
         self.context.on("console", self._console)
         self.context.on("weberror", self._error)
 
@@ -71,13 +65,7 @@ class Person:
         page.get_by_label("Name").fill(name)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(url + "/")
-        upgraded(page)
         return page
-
-
-def upgraded(page: Page) -> None:
-    """Wait until the page is on a WebSocket, whose end the server is told of."""
-    page.wait_for_function("window.upgraded")
 
 
 def record(page: Page, selector: str) -> None:
