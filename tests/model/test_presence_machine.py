@@ -32,6 +32,7 @@ class Watcher(SimulatedClient):
     def __init__(self, world: World) -> None:
         self.copies: dict[str, dict[str, Any]] = {}
         self.asked: dict[int, tuple[str, str]] = {}
+        self.newest: dict[str, int] = {}
         self.deaf_for = 0
         self.is_paused = False
         self.wanted: set[str] = set()
@@ -46,6 +47,7 @@ class Watcher(SimulatedClient):
             command["since"] = [copy["epoch"], copy["seq"]]
         else:
             self.copies.pop(room, None)
+        self.newest[room] = self._next_ack + 1
         self.asked[self._next_ack + 1] = (room, watch)
         self.ask("room:enter", command)
 
@@ -69,6 +71,8 @@ class Watcher(SimulatedClient):
             if answer is None:
                 continue
             del self.asked[ack_id]
+            if ack_id != self.newest[room]:
+                continue  # asked again meanwhile, and only the newest answer counts
             if answer[0]["ok"] and watch != "none" and room in self.wanted:
                 self._begin(room, watch, answer[0])
         for room, copy in self.copies.items():
@@ -270,12 +274,13 @@ class PresenceMachine(RuleBasedStateMachine):
                 self._check_copy(tab, room)
 
     def _nudge(self, room: str) -> None:
-        for tab, places in self.where.items():
-            if room in places:
-                for value in (7, 8):
-                    tab.call_now("room:update", {"room": room, "state": {"nudge": value}})
-                    self.world.pass_time(1.1)
-                return
+        """Somebody looks in and goes: two frames for whoever missed the last one."""
+        guest = self.world.client("guest")
+        guest.ask("room:enter", {"room": room, "watch": "none"})
+        self.world.pass_time(1.1)
+        guest.send("41")
+        guest.lose_transport()
+        self.world.pass_time(1.1)
 
     def _check_copy(self, tab: Watcher, room: str) -> None:
         copy = tab.copies[room]

@@ -33,7 +33,9 @@ class SimulatedClock:
 class World:
     """A node, its clock, and everything that its hooks were told."""
 
-    def __init__(self, rules: NodeRules | None = None, feed_rules: FeedRules | None = None, session_rules: SessionRules | None = None) -> None:
+    def __init__(
+        self, rules: NodeRules | None = None, feed_rules: FeedRules | None = None, session_rules: SessionRules | None = None
+    ) -> None:
         self.clock = SimulatedClock()
         self.hooks = Hooks()
         self.told: list[tuple[str, str, str]] = []  # (enter | update | leave, room, user)

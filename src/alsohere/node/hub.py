@@ -272,8 +272,9 @@ class Hub:
         return audience
 
     def _forget(self, room: str, audience: Audience) -> None:
-        if audience.is_idle():
-            self._audiences.pop(room, None)
+        # The room may have a new audience meanwhile, while this one still stood in the schedule.
+        if audience.is_idle() and self._audiences.get(room) is audience:
+            del self._audiences[room]
 
     def _schedule(self, audience: Audience, due_s: float, now_s: float) -> None:
         due_s = max(due_s, now_s)
