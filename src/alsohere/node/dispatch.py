@@ -32,7 +32,7 @@ class Dispatch:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._calls: dict[tuple[str, int], asyncio.Future[list[Any]]] = {}  # by Engine.IO sid and ack id
+        self._calls: dict[Connection, dict[int, asyncio.Future[list[Any]]]] = {}  # by ack id
 
     # -- Events ------------------------------------------------------------------------------------------------------
 
@@ -117,8 +117,12 @@ class Dispatch:
 
     def disconnected(self, connection: Connection, reason: LeaveReason) -> None:
         """Call `on_disconnect`, after what the connection's handlers still do."""
+        for future in self._calls.pop(connection, {}).values():  # a handler that waits for the client need not wait longer
+            if not future.done():
+                future.set_exception(TimeoutError("the connection has ended"))
         for handler in self._node.hooks.namespaces[connection.namespace].disconnected:
-            self._lane(connection).submit(lambda handler=handler: self.guard(handler, [connection, reason]))  # type: ignore[misc]
+            # Always: too many waiting events are one of the reasons why connections end.
+            self._lane(connection).submit(lambda handler=handler: self.guard(handler, [connection, reason]), always=True)  # type: ignore[misc]
 
     def guard(self, handler: Handler, args: list[Any]) -> Coroutine[Any, Any, None] | None:
         """Call a handler whose result nobody wants."""
@@ -153,18 +157,20 @@ class Dispatch:
         except Disconnect as limit:
             connection.peer.disconnect(limit)
             raise TimeoutError("the client leaves too many events unanswered") from None
-        key = (session.sid, ack_id)
-        future = self._calls[key] = asyncio.get_running_loop().create_future()
-        connection.outbox.put_all(session.send(connection.namespace, name, args, ack_id))
+        calls = self._calls.setdefault(connection, {})
+        future = calls[ack_id] = asyncio.get_running_loop().create_future()
         try:
+            connection.outbox.put_all(session.send(connection.namespace, name, args, ack_id))
             return await asyncio.wait_for(future, timeout_s)
         finally:
-            self._calls.pop(key, None)
+            calls.pop(ack_id, None)
+            if not calls:
+                self._calls.pop(connection, None)
             session.forget_ack(ack_id)
 
     def acknowledged(self, peer: Peer, event: AckReceived) -> None:
         """A client answered an event of ours."""
-        future = self._calls.get((peer.sid, event.ack_id))
+        future = self._calls.get(peer.connection(event.namespace), {}).get(event.ack_id)
         if future is not None and not future.done():
             future.set_result(event.args)
 

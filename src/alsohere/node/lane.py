@@ -31,10 +31,14 @@ class Lane:
         self._waiting: deque[Work] = deque()
         self.busy = False
 
-    def submit(self, work: Work) -> bool:
-        """Run `work` after everything that was submitted before; False if too much is waiting. `work` must not raise."""
+    def submit(self, work: Work, *, always: bool = False) -> bool:
+        """Run `work` after everything that was submitted before; False if too much is waiting. `work` must not raise.
+
+        Args:
+            always: take it however much is waiting.
+        """
         if self.busy:
-            if len(self._waiting) >= self._limit:
+            if len(self._waiting) >= self._limit and not always:
                 return False
             self._waiting.append(work)
             return True
