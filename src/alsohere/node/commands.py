@@ -43,10 +43,10 @@ class Answer:
         self._ack_id = ack_id
 
     def send(self, *args: Any) -> None:
-        """Acknowledge with these arguments."""
-        ack_id, self._ack_id = self._ack_id, None
-        if ack_id is not None:
-            self._node.acknowledge(self._connection, ack_id, args)
+        """Acknowledge with these arguments. If they are no JSON, that is raised and the answer is still owed."""
+        if self._ack_id is not None:
+            self._node.acknowledge(self._connection, self._ack_id, args)
+            self._ack_id = None
 
     def ok(self, content: dict[str, Any] | None = None) -> None:
         """`{"ok": true, …}`."""
