@@ -118,9 +118,9 @@ def test_who_does_not_fit_is_behind_a_button_that_lists_everyone(server, page_wi
 
 
 def test_all_elements_of_a_page_share_one_connection(server, page_with):
-    with company(server, "/shared", "Ann"):
+    with company(server, "/together", "Ann"):
         page = page_with(
-            '<also-here room="/shared"></also-here><also-here room="/shared" watch></also-here><also-online></also-online>'
+            '<also-here room="/together"></also-here><also-here room="/together" watch></also-here><also-online></also-online>'
         )
         for host in ("also-here >> nth=0", "also-here >> nth=1"):
             expect(page.locator(host).locator(".face")).to_have_count(2)
