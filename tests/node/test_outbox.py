@@ -152,6 +152,17 @@ def test_the_oldest_packet_tells_since_when_it_has_been_waiting():
     assert bench.outbox.oldest_s() == 13.0
 
 
+def test_one_packet_larger_than_the_limit_goes_out_whatever_waits_beside_it():  # S4
+    bench = Bench()
+    bench.put("before")
+    bench.put("x" * 3 * LIMIT_BYTES)
+    bench.put("behind")
+    assert bench.take(10 * LIMIT_BYTES) == ["before", "x" * 3 * LIMIT_BYTES, "behind"]
+    bench.put("x" * 3 * LIMIT_BYTES)
+    bench.put("x" * 3 * LIMIT_BYTES)
+    assert bench.outbox.overflowed
+
+
 def test_more_than_the_limit_is_thrown_away_and_said():  # S4
     bench = Bench()
     bench.put("x" * LIMIT_BYTES)

@@ -1,8 +1,8 @@
 """What still has to go to one client, and what happens when it does not go.
 
 Owns: the bounded queue of one session and the slow-reader policy.
-Invariants: packets leave in the order they were put, but for those that a newer one replaced; at most `limit_bytes` wait
-(S4); putting never blocks and never raises, so one slow reader never slows a room.
+Invariants: packets leave in the order they were put, but for those that a newer one replaced; at most `limit_bytes` wait, and
+one packet that is larger than that by itself (S4); putting never blocks and never raises, so one slow reader never slows a room.
 
 The policy: while the transport takes packets they pass straight through. Once it does not, they wait. When more than
 `CONFLATE_AFTER` wait, a presence fact replaces the older one of its room: the client sees the gap in `prev` and asks for
@@ -127,11 +127,17 @@ class Outbox:
             self._replace(packet.conflate)
         self._queue.append((packet, self._rules.now_s()))
         self.queued_bytes += len(packet.data)
-        if self.queued_bytes > self._rules.limit_bytes:
+        if self.queued_bytes > self._rules.limit_bytes and self._is_full(self._queue):
             self.discard()
             self._rules.on_waiting(self)
         elif self.on_packet is not None:
             self.on_packet()
+
+    def _is_full(self, queue: deque[tuple[Packet, float]]) -> bool:
+        # A poll and an ASGI server take everything from here. If one large packet were too much, a client would be closed for the
+        # snapshot of its room, come back for it, and be closed again.
+        largest = max(len(packet.data) for packet, _ in queue)
+        return largest <= self._rules.limit_bytes or self.queued_bytes - largest > self._rules.limit_bytes
 
     def _replace(self, key: str) -> None:
         assert self._queue is not None
