@@ -121,6 +121,8 @@ class Hub:
 
     def show(self, connection: Connection, snapshot: Snapshot) -> None:
         """Tell a client what it watches when it did not ask itself: a snapshot as a first frame, with everybody in `enter`."""
+        if not connection.connected:
+            return
         members = snapshot.members if snapshot.members is not msgspec.UNSET else []
         fact = {"room": snapshot.room, "mode": snapshot.mode, "epoch": snapshot.epoch, "seq": snapshot.seq, "prev": 0}
         connection.outbox.put(encode_fact("room:changed", {**fact, "count": snapshot.count, "enter": members}))
@@ -163,7 +165,7 @@ class Hub:
             LimitReached: too many different rankings are watched already.
         """
         key = (prefix, limit)
-        mine = self._watched_rankings.setdefault(connection, set())
+        mine = self._watched_rankings.get(connection, set())
         if len(mine) >= MAX_RANKINGS_PER_CONNECTION and key not in mine:
             raise LimitReached(f"A connection watches at most {MAX_RANKINGS_PER_CONNECTION} rankings.")
         standing = self._standings.get(key)
@@ -173,6 +175,7 @@ class Hub:
             standing = self._standings[key] = Standing(Ranking(prefix, limit, self._roster))
         standing.watchers[connection] = None
         mine.add(key)
+        self._watched_rankings[connection] = mine  # only now: who was refused everything leaves nothing behind
         return standing.ranking.rooms
 
     def unwatch_ranking(self, connection: Connection, prefix: str, limit: int) -> None:
