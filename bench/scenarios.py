@@ -7,7 +7,7 @@ from rig import Answer, Rig, Stuck
 
 Sample = dict[str, float]
 
-WATCHERS, CHURNERS, ENTERS_PER_S, STAY_S, SAMPLED = 1000, 400, 1000, 0.15, 20
+WATCHERS, CHURNERS, ENTERS_PER_S, STAY_S, SAMPLED = 1000, 400, 1000, 0.12, 20
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def facts(rig: Rig, connections: int, count: int, idle: Answer) -> float:
 
 
 def storm(peer: Peer, effort: Effort) -> Sample:
-    """1,000 watchers of a room that 1,000 others enter and leave per second; about 150 are in it at any moment."""
+    """1,000 watchers of a room that 1,000 others enter and leave per second; about 120 are in it at any moment."""
     with Rig(peer) as rig:
         connected = rig.connect(WATCHERS, peer.watch)["ready"] + rig.connect(CHURNERS, "")["ready"]
         if connected != WATCHERS + CHURNERS:
