@@ -197,10 +197,12 @@ class AlsoHere(Namespace):
             Per recipient how many connections it was sent to: `{"42": {"connections": 2}}`; 0 means absent. Everyone is "*".
 
         Raises:
-            BadRequest: not exactly one kind of recipients is named, or too many of it.
+            BadRequest: not exactly one kind of recipients is named, too many of it, or a string instead of a list.
             ValueError: the name is reserved by Socket.IO.
         """
         check_event(name)
+        _check_list(to, "to")
+        _check_list(rooms, "rooms")
         users, places = [str(user) for user in to or ()], list(rooms or ())
         if (to is not None) + (rooms is not None) + everyone != 1:
             raise BadRequest("Name one kind of recipients: to=[...], rooms=[...] or everyone=True.")
@@ -270,7 +272,9 @@ class AlsoHere(Namespace):
         Raises:
             ConfigError: no secret is set.
             Unauthenticated: the id is not one.
+            BadRequest: `rooms` is one string.
         """
+        _check_list(rooms, "rooms")
         user = User(str(user_id), name, info, rooms=None if rooms is None else tuple(rooms))
         return self.tokens.make(check_user(user), ttl_s)
 
@@ -278,7 +282,8 @@ class AlsoHere(Namespace):
 
     @asynccontextmanager
     async def lifespan(self, _: Any = None) -> AsyncIterator[None]:
-        """For a host's `lifespan=`: at its shutdown every client is told to come back."""
+        """For a host's `lifespan=`: at its shutdown every client is told to come back. May be entered again after that."""
+        self.node.draining = False
         try:
             yield
         finally:
@@ -355,16 +360,23 @@ class AlsoHere(Namespace):
                 if message["type"] == "lifespan.shutdown":
                     async with self.lifespan():
                         pass
+                else:
+                    self.node.draining = False
                 return message
 
             await self._app(scope, receive_and_drain, send)
             return
         await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
         async with self.lifespan():
-            pass
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _check_list(names: object, what: str) -> None:
+    # A string is a list of its letters: the message would go to others, and the "*" of "/docs/*" grants everything.
+    if isinstance(names, (str, bytes)):
+        raise BadRequest(f"{what} takes a list, as in {what}=[{names!r}].")
 
 
 def _session_rules(config: Config) -> SessionRules:

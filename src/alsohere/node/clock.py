@@ -31,16 +31,18 @@ class Pulse:
         self._clock = clock
         self._at_s: float | None = None
         self._handle: asyncio.Handle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def wake(self, at_s: float) -> None:
         """Make sure that `advance` is called at `at_s` or before."""
-        if self._at_s is not None and self._at_s <= at_s:
+        # A loop that has ended calls nobody. Hosts that run no lifespan do not tell us of it (Starlette's TestClient).
+        if self._at_s is not None and self._at_s <= at_s and self._loop is not None and not self._loop.is_closed():
             return
         self.stop()
         try:
-            loop = asyncio.get_running_loop()
+            loop = self._loop = asyncio.get_running_loop()
         except RuntimeError:
-            return  # not running yet; `start` will look
+            return  # not running yet; the first session will wake
         self._at_s = at_s
         delay_s = at_s - self._clock.now_s()
         self._handle = loop.call_later(delay_s, self._fire) if delay_s > 0 else loop.call_soon(self._fire)
