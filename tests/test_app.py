@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from alsohere import AlsoHere, BadRequest
+from alsohere.node.handshake import Handshake
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes"
 
@@ -48,3 +49,27 @@ def test_a_string_is_not_taken_for_a_list_of_its_letters():
         asyncio.run(here.push("news", rooms="/docs"))
     with pytest.raises(BadRequest, match="rooms"):
         here.token("42", rooms="/docs/*")  # whose * alone would grant everything
+
+
+async def _receive(here: AlsoHere, headers: tuple[tuple[bytes, bytes], ...], query: bytes, *packets: bytes) -> list[bytes]:
+    peer = here.node.open(Handshake(headers, query, "10.0.0.1"))
+    for packet in packets:
+        peer.receive(packet)
+    await asyncio.gather(*here.node.tasks)
+    return [packet.data for packet in peer.outbox.take(1 << 20)]
+
+
+def test_a_handler_reads_the_request_that_its_connection_came_with():
+    here = AlsoHere(dev=True)
+    seen: list[Any] = []
+    here.on_connect(lambda conn: seen.append((conn.query["page"], conn.cookies["theme"], conn.headers["user-agent"])))
+    asyncio.run(_receive(here, ((b"cookie", b"theme=dark"), (b"user-agent", b"test")), b"page=7", b"40"))
+    assert seen == [("7", "dark", "test")]
+
+
+def test_a_token_in_a_header_is_good_for_every_namespace():
+    here = AlsoHere(secret=SECRET)
+    here.namespace("/chat")
+    headers = ((b"authorization", b"Bearer " + here.token("42").encode()),)
+    answers = asyncio.run(_receive(here, headers, b"", b"40", b"40/chat,"))
+    assert [answer.partition(b"{")[0] for answer in answers] == [b"40", b"40/chat,"]

@@ -104,7 +104,7 @@ class Admission:
         peer.connections.append(connection)
         peer.outbox.put(peer.session.accept(connection.namespace, connection.sid))
         self.settled(peer)
-        if node.hooks.authenticate is None:
+        if not node.hooks.reads_requests:
             peer.handshake.forget()
         node.admit(connection, user)
         node.dispatch.connected(connection)

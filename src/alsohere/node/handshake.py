@@ -60,10 +60,10 @@ class Handshake:
     @property
     def bearer(self) -> str | None:
         """The token of `Authorization: Bearer …`."""
-        scheme, _, value = (self.header(b"authorization") or "").partition(" ")
+        scheme, _, value = (self.credentials or "").partition(" ")
         return value.strip() or None if scheme.lower() == "bearer" else None
 
     def forget(self) -> None:
-        """Drop what only the hooks would have read."""
+        """Drop what only the application would have read."""
         self._headers = ()
         self._query = b""

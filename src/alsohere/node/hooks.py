@@ -76,6 +76,12 @@ class Hooks:
         """Whether anybody wants to hear of transitions."""
         return bool(self.enter or self.update or self.leave)
 
+    @property
+    def reads_requests(self) -> bool:
+        """Whether anybody might look at the headers, the cookies or the query of a connection."""
+        handled = any(hooks.events or hooks.connected or hooks.disconnected for hooks in self.namespaces.values())
+        return handled or self.authenticate is not None
+
     def namespace(self, name: str) -> NamespaceHooks:
         """The handlers of a namespace, which exists from now on."""
         return self.namespaces.setdefault(name, NamespaceHooks(name))
