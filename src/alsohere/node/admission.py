@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from alsohere.ports import Authenticator
 
 MAX_AUTH_KEYS = 32
+_UNDECIDED = "The application could not decide; try again."
 
 
 class Admission:
@@ -75,13 +76,22 @@ class Admission:
         try:
             check_auth(event.auth)
             connection = Connection(self._node, peer, event.namespace, event.auth)
-            verdict = self._authenticator(connection)
+            verdict = self._decide(connection)
             if isinstance(verdict, Awaitable):
                 self._node.spawn(self._wait_and_admit(connection, verdict))
             else:
                 self._admit(connection, verdict)
         except Refusal as refusal:
             self._refuse(peer, event.namespace, refusal)
+
+    def _decide(self, connection: Connection) -> User | Awaitable[User]:
+        try:
+            return self._authenticator(connection)
+        except Refusal:
+            raise
+        except Exception:  # the application's hook
+            self._node.log.exception("the authenticate hook failed")
+            raise Refusal(_UNDECIDED, code="internal") from None
 
     async def _wait_and_admit(self, connection: Connection, verdict: Awaitable[User]) -> None:
         peer = connection.peer
@@ -95,7 +105,7 @@ class Admission:
         except Exception:  # the application's hook
             self._node.log.exception("the authenticate hook failed")
             if not peer.ended:
-                self._refuse(peer, connection.namespace, Refusal("The application could not decide; try again.", code="internal"))
+                self._refuse(peer, connection.namespace, Refusal(_UNDECIDED, code="internal"))
 
     def _admit(self, connection: Connection, user: User) -> None:
         self.check_user(user)
