@@ -212,3 +212,18 @@ def test_what_is_deleted_does_not_count():
     assert patch_state({"k": longest}, {"k": None, "l": longest}) == {"l": longest}
     many_nulls = {f"k{number}": None for number in range(1000)}
     assert patch_state({}, many_nulls) == {}
+
+
+@pytest.mark.parametrize("patch", ["text", ["x"], 1, {"x": {"y": 1}}, {"x": [1]}, {"x": b"bytes"}])
+def test_what_is_no_flat_object_is_refused_as_that(patch: Any):
+    """Applications pass on what their clients send."""
+    with pytest.raises(BadRequest) as refused:
+        patch_state({}, patch)
+    assert refused.value.code == "bad_state"
+
+
+@pytest.mark.parametrize("room", [None, 42, True, ["/a"], {"room": "/a"}, b"/a"])
+def test_what_is_no_text_is_no_room(room: Any):
+    with pytest.raises(BadRequest) as refused:
+        check_room(room)
+    assert refused.value.code == "bad_room"

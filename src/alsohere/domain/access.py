@@ -16,6 +16,7 @@ from alsohere.types import ONLINE, Scalar, User
 MAX_ROOM_BYTES = 200
 MAX_STATE_BYTES = 1024
 MAX_STATE_KEYS = 32
+_SCALAR = (str, int, float, bool, type(None))
 
 
 def check_room(room: str) -> None:
@@ -23,7 +24,9 @@ def check_room(room: str) -> None:
 
     Names that begin with `@` are the server's own.
     """
-    if room.isascii():
+    if not isinstance(room, str):  # an application passes on what its clients send
+        good = False
+    elif room.isascii():
         good = 0 < len(room) <= MAX_ROOM_BYTES and room.isprintable()
     else:
         # isprintable is too strict outside ASCII (it refuses the ideographic space), so categories decide there.
@@ -67,8 +70,10 @@ def patch_state(state: dict[str, Scalar], patch: dict[str, Scalar]) -> dict[str,
     """A new state: `patch` laid over `state`, null deleting a key.
 
     Raises:
-        BadRequest: (bad_state) over 1 KB or 32 keys.
+        BadRequest: (bad_state) not a flat object, or over 1 KB or 32 keys.
     """
+    if not isinstance(patch, dict) or not all(isinstance(value, _SCALAR) for value in patch.values()):
+        raise BadRequest("A state is a flat object of text, numbers, booleans and null.", code="bad_state")
     merged = {**state, **patch}
     merged = {key: value for key, value in merged.items() if value is not None}
     if len(merged) > MAX_STATE_KEYS or len(msgspec.json.encode(merged)) > MAX_STATE_BYTES:
