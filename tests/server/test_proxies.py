@@ -71,3 +71,8 @@ def test_a_network_of_proxies_is_trusted_whole():
 def test_an_entry_that_is_no_address_is_named():
     with pytest.raises(ConfigError, match=r"trusted_proxies: .*nginx"):
         ProxyRule(("nginx",))
+
+
+def test_a_proxy_is_known_on_a_socket_of_both_families():
+    given = headers(host="here.example", x_forwarded_for=CLIENT)
+    assert ProxyRule(("10.0.0.0/8",)).read(given, f"::ffff:{PROXY}", secure=False)[0] == CLIENT

@@ -50,4 +50,6 @@ class ProxyRule:
             known = ip_address(address)
         except ValueError:
             return False
+        # A socket that listens on :: shows clients of IPv4 like this: ::ffff:10.0.0.1.
+        known = getattr(known, "ipv4_mapped", None) or known
         return any(known in network for network in self._networks)
