@@ -204,6 +204,8 @@ class Node:
         """`room:enter`; see `Connection.enter`."""
         check_room(room)
         self._require(connection)
+        if watch != "none":
+            self._require_main(connection)
         checked = None if state is None else patch_state({}, state)
         rooms = self.presence.rooms(connection.sid)
         # @online is one of them and does not count against the limit.
@@ -236,8 +238,7 @@ class Node:
 
     def watch(self, connection: Connection, room: str, watch: Watch, since: At | None, answer: SnapshotAnswer) -> None:
         """`room:watch`, and the watching half of `room:enter`."""
-        if connection.namespace != MAIN:
-            raise BadRequest("Facts about rooms go to the main namespace only; watch from there.")
+        self._require_main(connection)
         self.hub.watch(connection, room, watch, since, answer, self.clock.now_s())
 
     def unwatch(self, connection: Connection, room: str) -> None:
@@ -261,7 +262,8 @@ class Node:
         """`user:identify`."""
         self._require(connection)
         user = check_user(user)
-        self.admission.check_user(user)
+        if user.id != connection.user.id:  # a new token of the same user makes no new connection
+            self.admission.check_user(user)
         for room in {*self.rooms_of(connection), *(connection.watches or ())}:
             if not is_granted(user, room):  # what the new token does not grant is not inherited from the old one
                 self._leave_and_unwatch(connection, room)
@@ -423,6 +425,10 @@ class Node:
     def _require(self, connection: Connection) -> None:
         if not connection.connected:
             raise NotInRoom("This connection has ended.")
+
+    def _require_main(self, connection: Connection) -> None:
+        if connection.namespace != MAIN:
+            raise BadRequest("Facts about rooms go to the main namespace only; watch from there.")
 
     def _leave_and_unwatch(self, connection: Connection, room: str) -> None:
         transitions = self.presence.leave(connection.sid, room) if room in self.presence.rooms(connection.sid) else []
