@@ -59,10 +59,12 @@ class AsgiWebSocket(Sink):
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Serve until either side ends it. The WebSocket has been accepted."""
-        if self._takeover is None:
-            self._attach()
-        else:
+        if self._takeover is not None:
             self._takeover.begin(self)
+        elif self._peer.ended:  # while the server was accepting: nothing else would ever close this
+            self.close(CloseCode.RESTART, "the session is over")
+        else:
+            self._attach()
         writer = asyncio.ensure_future(self._write(send))
         reader = asyncio.ensure_future(self._read(receive))
         # To a client that reads nothing, the writer waits in `send` and hears of no close.
