@@ -13,6 +13,7 @@ from alsohere.domain.identity import anonymous_user
 from alsohere.errors import CloseCode
 from alsohere.node.node import NodeRules
 from alsohere.session.session import MAX_PENDING_ACKS, SessionRules
+from alsohere.types import User
 from support.simulation import SimulatedClient, World
 
 SECRET = b"a-secret-of-more-than-thirty-two-bytes"
@@ -140,3 +141,15 @@ def test_no_input_ends_the_process_or_disturbs_another(packets: list[bytes]):  #
     assert world.told.count(("leave", "/r", "attacker")) == 1
     assert bystander.call("room:update", {"room": "/r", "state": {"well": True}}) == {"ok": True}
     assert bystander.closed is None
+
+
+def test_who_becomes_somebody_else_keeps_no_ranking_that_they_may_not_see():  # P9
+    world = World()
+    ann = world.client("ann")
+    for prefix in ("/open/", "/secret/"):
+        ann.call("ranking:watch", {"prefix": prefix})
+    world.node.identify(ann.connection, User("eve", "Eve", rooms=("/open/*",)))
+    for room in ("/open/1", "/secret/1"):
+        world.client("bob").call("room:enter", {"room": room})
+    world.pass_time(2.0)
+    assert {args[0]["prefix"] for name, args in ann.events if name == "ranking:changed"} == {"/open/"}

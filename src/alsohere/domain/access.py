@@ -59,11 +59,15 @@ def check_granted(user: User, room: str) -> None:
         raise Forbidden("This user may not do that in this room.")
 
 
+def is_ranking_granted(user: User, prefix: str) -> bool:
+    """Whether the token grants every room that a ranking of `prefix` could name."""
+    return user.rooms is None or any(granted.endswith("*") and prefix.startswith(granted[:-1]) for granted in user.rooms)
+
+
 def check_ranking_granted(user: User, prefix: str) -> None:
     """Raise Forbidden unless the token grants every room that a ranking of `prefix` could name."""
-    if user.rooms is None or any(granted.endswith("*") and prefix.startswith(granted[:-1]) for granted in user.rooms):
-        return
-    raise Forbidden("This user may not see a ranking of those rooms.")
+    if not is_ranking_granted(user, prefix):
+        raise Forbidden("This user may not see a ranking of those rooms.")
 
 
 def patch_state(state: dict[str, Scalar], patch: dict[str, Scalar]) -> dict[str, Scalar]:

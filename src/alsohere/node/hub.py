@@ -191,11 +191,15 @@ class Hub:
             if not standing.watchers:
                 del self._standings[prefix, limit]
 
+    def rankings(self, connection: Connection) -> list[tuple[str, int]]:
+        """The rankings that a connection watches: prefix and limit of each."""
+        return list(self._watched_rankings.get(connection, ()))
+
     def forget(self, connection: Connection) -> None:
         """The connection is gone: it watches nothing any more."""
         for room in list(connection.watches or ()):
             self.unwatch(connection, room)
-        for prefix, limit in list(self._watched_rankings.get(connection, ())):
+        for prefix, limit in self.rankings(connection):
             self.unwatch_ranking(connection, prefix, limit)
 
     # -- Speaking ----------------------------------------------------------------------------------------------------

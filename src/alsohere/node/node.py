@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from alsohere.domain.access import check_room, is_granted, patch_state
+from alsohere.domain.access import check_room, is_granted, is_ranking_granted, patch_state
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.identity import check_user
 from alsohere.domain.presence import Presence, Transition
@@ -267,6 +267,9 @@ class Node:
         for room in {*self.rooms_of(connection), *(connection.watches or ())}:
             if not is_granted(user, room):  # what the new token does not grant is not inherited from the old one
                 self._leave_and_unwatch(connection, room)
+        for prefix, limit in self.hub.rankings(connection):
+            if not is_ranking_granted(user, prefix):
+                self.hub.unwatch_ranking(connection, prefix, limit)
         connection.user = user
         self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()))
         return user
