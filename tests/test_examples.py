@@ -135,7 +135,7 @@ async def pages_that_are_left(url: str, ann: str, ben: str) -> None:
     def saw(*people: str):
         return lambda told: logins(told) == list(people)
 
-    first, second = await page(ann, "/products/1"), await page(ben, "/products/1")
+    second, first = await page(ben, "/products/1"), await page(ann, "/products/1")
     await first.until("alsohere", saw("ann", "ben"))
     first.history.clear()
     for path in ("/products/2", "/products/1", "/orders"):  # every page is a new connection

@@ -58,8 +58,8 @@ async def sign_out(request):
 
 
 def people(members):
-    """A list as the article's client expects it."""
-    return [{"name": member.name, **member.info} for member in members]
+    """A list as the article's client expects it, by name: members come in the order of activity, in which a list would jump."""
+    return [{"name": member.name, **member.info} for member in sorted(members, key=lambda member: member.name)]
 
 
 def page_of(data):
