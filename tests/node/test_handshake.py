@@ -26,13 +26,26 @@ def test_headers_are_read_by_name_and_of_a_repeated_one_the_last():
     [
         ("a=1; b=2", {"a": "1", "b": "2"}),
         ('a="quoted"', {"a": "quoted"}),
+        ('a="q\\"uoted\\054"', {"a": 'q"uoted,'}),
         ("", {}),
         ("; ;", {}),
         ("a=1; a=2", {"a": "2"}),
+        ("a=; b==;c= d ", {"a": "", "b": "=", "c": "d"}),
+        ("path=/; secure; a=1", {"path": "/", "a": "1"}),
     ],
 )
 def test_cookies_are_read(cookie: str, expected: dict[str, str]):
     assert shaken({"cookie": cookie}).cookies == expected
+
+
+@pytest.mark.parametrize("odd", ['prefs={"a":1,"b":[2]}', "a/b=1", "x y=1", "[x]", "no value", "é=ü", '"=', "=,;"])
+def test_an_odd_cookie_hides_no_other(odd: str):
+    for cookies in (f"{odd}; session=abc", f"session=abc; {odd}"):
+        assert shaken({"cookie": cookies}).cookies["session"] == "abc"
+
+
+def test_cookies_may_come_in_several_headers():
+    assert Handshake(((b"cookie", b"a=1"), (b"cookie", b"b=2; c=3")), b"", "").cookies == {"a": "1", "b": "2", "c": "3"}
 
 
 def test_without_cookies_there_are_none():

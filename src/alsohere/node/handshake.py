@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
+from http.cookies import _unquote
 from urllib.parse import parse_qs
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -42,11 +42,15 @@ class Handshake:
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        """The request's cookies."""
-        try:
-            return {name: morsel.value for name, morsel in SimpleCookie(self.header(b"cookie") or "").items()}
-        except CookieError:
-            return {}
+        """The request's cookies; of a repeated one, the last.
+
+        Not by `SimpleCookie.load`: it stops at the first cookie that it does not like, and then those of the application are
+        missing because of somebody else's.
+        """
+        # HTTP/2 may send them in several headers.
+        pairs = [pair.strip() for key, value in self._headers if key == b"cookie" for pair in value.decode("latin-1").split(";")]
+        cookies = {name.strip(): value.strip() for name, _, value in (pair.partition("=") for pair in pairs if "=" in pair)}
+        return {name: _unquote(value) for name, value in cookies.items()}
 
     @property
     def query(self) -> Mapping[str, str]:
