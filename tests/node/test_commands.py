@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from support.simulation import World
+from alsohere.errors import Forbidden, Refusal
+from alsohere.node.node import NodeRules
+from alsohere.types import User
+from alsohere.wire.events import COMMANDS
+from support.loop import asynchronous, turns, until
+from support.simulation import SimulatedClient, World
 
 
 @pytest.mark.parametrize(
@@ -42,3 +48,244 @@ def test_the_application_is_not_asked_more_often_than_a_connection_may_watch(roo
         return ann.acks[ack_id][0].get("error", {}).get("code"), len(asked)
 
     assert asyncio.run(ask()) == (code, questions)
+
+
+# -- The order of what is asked: shape, rate, the token, the application -----------------------------------------------
+
+
+class Strict(World):
+    """A node whose users have tokens for some rooms, and whose application writes down what it is asked."""
+
+    def __init__(self, **rules: Any) -> None:
+        super().__init__(NodeRules(**rules))
+        self.asked: list[tuple[str, str, str]] = []
+        self.verdict: Any = True
+        self.hooks.authorize = self._authorize
+
+    @staticmethod
+    def user(auth: dict[str, Any]) -> User:
+        return User(auth["user"], rooms=("/granted/*", "/one"))
+
+    def _authorize(self, user: User, action: str, room: str) -> Any:
+        self.asked.append((user.id, action, room))
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        return self.verdict
+
+
+async def answer_of(client: SimulatedClient, command: str, argument: Any) -> Any:
+    ack_id = client.ask(command, argument)
+    await until(lambda: ack_id in client.acks or not client.world.node.tasks)
+    if ack_id not in client.acks:
+        client.world.pass_time(0.2)
+    return client.acks[ack_id][0]
+
+
+@asynchronous
+async def test_of_several_faults_the_first_in_order_is_answered_and_the_application_is_asked_last():
+    world = Strict(packet_burst=5.0, packets_per_s=1.0)
+    ann = world.client("ann")
+    for command, argument, code in (
+        ("room:enter", {"room": 7}, "bad_request"),
+        ("room:enter", {"room": "\n"}, "bad_room"),
+        ("room:enter", {"room": "/forbidden"}, "forbidden"),
+        ("ranking:watch", {"prefix": "/"}, "forbidden"),
+        ("room:enter", {"room": "\n"}, "bad_room"),  # the bucket is empty from here on, but the shape comes first
+        ("room:enter", {"room": "/forbidden"}, "rate"),
+        ("room:enter", {"room": "/one"}, "rate"),
+    ):
+        assert (await answer_of(ann, command, argument))["error"]["code"] == code
+    assert world.asked == []
+    world.pass_time(60.0)
+    world.verdict = False
+    assert (await answer_of(ann, "room:enter", {"room": "/one"}))["error"]["code"] == "forbidden"
+    assert world.asked == [("ann", "enter", "/one")]
+
+
+@asynchronous
+async def test_each_room_is_asked_for_and_one_that_is_refused_refuses_all():
+    world = Strict()
+    ann = world.client("ann")
+    rooms = ["/granted/1", "/granted/2"]
+    assert [line["room"] for line in (await answer_of(ann, "room:watch", {"rooms": rooms}))["rooms"]] == rooms
+    assert world.asked == [("ann", "watch", room) for room in rooms]
+    world.asked.clear()
+    world.hooks.authorize = lambda user, action, room: room != "/granted/4"
+    assert not (await answer_of(ann, "room:watch", {"rooms": ["/granted/3", "/granted/4"]}))["ok"]
+    assert world.node.hub.audience_count == 2
+
+
+@asynchronous
+async def test_what_needs_no_permission_asks_for_none():
+    world = Strict()
+    ann = world.client("ann")
+    await answer_of(ann, "room:enter", {"room": "/one"})
+    world.asked.clear()
+    for command, argument in (
+        ("room:update", {"room": "/one", "state": {"x": 1}}),
+        ("room:unwatch", {"rooms": ["/elsewhere"]}),
+        ("room:leave", {"room": "/one"}),
+        ("ranking:unwatch", {}),
+        ("user:status", {"status": "idle"}),
+        ("user:identify", {"token": "bob"}),
+    ):
+        assert (await answer_of(ann, command, argument))["ok"]
+    assert world.asked == []
+
+
+@asynchronous
+async def test_an_async_application_is_waited_for_and_later_commands_wait_too():
+    world = World()
+    gate = asyncio.Event()
+
+    async def decide(user: User, action: str, room: str) -> bool:
+        await gate.wait()
+        return True
+
+    world.hooks.authorize = decide
+    ann = world.client("ann")
+    enter, leave = ann.ask("room:enter", {"room": "/r", "watch": "none"}), ann.ask("room:leave", {"room": "/r"})
+    await turns()
+    assert ann.acks == {}
+    gate.set()
+    await until(lambda: leave in ann.acks)
+    assert (ann.acks[enter][0]["ok"], ann.acks[leave][0]["ok"]) == (True, True)
+    assert world.node.count("/r") == 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (False, "forbidden"),
+        (None, "forbidden"),
+        (Forbidden("No."), "forbidden"),
+        (Refusal("Later.", code="busy"), "busy"),
+        (KeyError("x"), "internal"),
+    ],
+    ids=["false", "none", "forbidden", "own", "error"],
+)
+@asynchronous
+async def test_what_the_application_refuses_is_answered_and_not_done(verdict: Any, code: str):
+    world = Strict()
+    world.verdict = verdict
+    ann = world.client("ann")
+    answer = await answer_of(ann, "room:enter", {"room": "/one"})
+    assert (answer["ok"], answer["error"]["code"]) == (False, code)
+    assert (world.node.count("/one"), ann.closed) == (0, None)
+
+
+@asynchronous
+async def test_a_command_of_who_went_while_the_application_decided_is_not_carried_out():  # S3
+    world = World()
+    gate = asyncio.Event()
+
+    async def decide(user: User, action: str, room: str) -> bool:
+        await gate.wait()
+        return True
+
+    world.hooks.authorize = decide
+    ann = world.client("ann")
+    ann.ask("room:enter", {"room": "/r"})
+    await turns()
+    ann.lose_transport()
+    gate.set()
+    await until(lambda: not world.node.tasks)
+    assert (world.node.count("/r"), ann.acks) == (0, {})
+
+
+# -- Answers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ann() -> SimulatedClient:
+    return World(NodeRules(packet_burst=1000.0)).client("ann")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_takes_exactly_one_object(ann: SimulatedClient, command: str):
+    for args in ((), (1,), ("x",), (None,), ([],), ({}, {})):
+        answer = ann.call(command, *args)
+        if not (args == ({},) or command.startswith("ranking:")):
+            assert (answer["ok"], answer["error"]["code"]) == (False, "bad_request")
+            assert answer["error"]["message"].endswith(".")
+    assert ann.closed is None
+
+
+def test_a_command_with_attachments_is_none_of_ours(ann: SimulatedClient):
+    ann.send('451-1["room:enter",{"room":{"_placeholder":true,"num":0}}]')
+    ann.peer.receive(b"/r", binary=True)
+    assert ann.acks[1][0]["error"]["code"] == "unknown_event"
+
+
+def test_who_wants_no_answer_gets_none(ann: SimulatedClient):
+    before = len(ann.packets)
+    for packet in ('42["room:enter",{"room":"/r","watch":"none"}]', '42["room:enter",{}]', '42["user:status",{"status":"idle"}]'):
+        ann.send(packet)
+    assert len(ann.packets) == before
+    assert ann.world.node.count("/r") == 1
+
+
+def test_to_enter_is_answered_with_oneself_and_the_others(ann: SimulatedClient):
+    bob = ann.world.client("bob")
+    bob.call("room:enter", {"room": "/r", "state": {"x": 1}})
+    answer = ann.call("room:enter", {"room": "/r"})
+    assert answer.keys() == {"ok", "self", "room", "mode", "count", "epoch", "seq", "recovered", "members"}
+    assert answer["self"] in answer["members"]
+    assert [member["id"] for member in answer["members"]] == ["bob", "ann"]
+    assert (answer["mode"], answer["count"], answer["recovered"]) == ("full", 2, False)
+
+
+def test_to_enter_without_watching_is_answered_at_once(ann: SimulatedClient):
+    answer = ann.acks[ann.ask("room:enter", {"room": "/r", "watch": "none"})][0]
+    assert (answer["mode"], answer["count"], answer["self"]["id"]) == ("none", 1, "ann")
+    assert answer.keys().isdisjoint({"members", "changes"})
+    ann.events.clear()
+    ann.world.pass_time(2.0)
+    assert ann.events == []
+
+
+def test_to_enter_again_without_watching_ends_the_watching(ann: SimulatedClient):
+    ann.call("room:enter", {"room": "/r"})
+    ann.call("room:enter", {"room": "/r", "watch": "none"})
+    ann.world.client("bob").call("room:enter", {"room": "/r"})
+    ann.world.pass_time(2.0)
+    assert ann.events == []
+
+
+def test_who_resumes_gets_what_was_missed_and_nothing_else(ann: SimulatedClient):  # P5
+    bob = ann.world.client("bob")
+    first = bob.call("room:enter", {"room": "/r"})
+    for number in range(3):
+        ann.call("room:enter", {"room": "/r", "watch": "none", "state": {"n": number}})
+        ann.world.pass_time(0.2)
+    answer = bob.call("room:enter", {"room": "/r", "since": [first["epoch"], first["seq"]]})
+    assert answer["recovered"]
+    assert "members" not in answer
+    assert answer["changes"][0]["prev"] == first["seq"]
+    assert answer["changes"][-1]["seq"] == answer["seq"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101, 10**9])
+def test_a_ranking_has_1_to_100_rooms(ann: SimulatedClient, limit: int):
+    for command in ("ranking:watch", "ranking:unwatch"):
+        assert ann.call(command, {"limit": limit})["error"]["code"] == "bad_request"
+    assert ann.call("ranking:watch", {"limit": 100})["ok"]
+
+
+def test_a_prefix_is_part_of_a_room(ann: SimulatedClient):
+    for command in ("ranking:watch", "ranking:unwatch"):
+        assert ann.call(command, {"prefix": "\n"})["error"]["code"] == "bad_room"
+        assert ann.call(command, {"prefix": "@x"})["error"]["code"] == "bad_room"
+        assert ann.call(command, {"prefix": ""})["ok"]
+
+
+def test_to_log_in_is_answered_with_who_one_is_now(ann: SimulatedClient):
+    answer = ann.call("user:identify", {"token": "bob"})
+    assert answer == {"ok": True, "self": {"id": "bob", "name": "Bob", "info": None, "anonymous": False}}
+
+
+def test_refusals_are_counted_by_their_code(ann: SimulatedClient):
+    ann.call("room:leave", {"room": "/r"})
+    ann.call("room:leave", {"room": "\n"})
+    ann.call("nothing")
+    assert ann.world.node.metrics.refusals == {"not_in_room": 1, "bad_room": 1, "unknown_event": 1}
