@@ -136,7 +136,7 @@ def test_a_page_without_a_session_is_refused(office, ann, person):
 def test_names_are_text(office, ann, person):
     name = "<img src=x onerror=alert(1)>"
     person().sign_in(office.url, "ben", name)
-    see(ann, "online", ANN, f"{name} (login: ben, id: 2)")
+    see(ann, "online", f"{name} (login: ben, id: 2)", ANN)
     expect(ann.locator("#online img")).to_have_count(0)
 
 
