@@ -486,6 +486,17 @@ async def test_presence_hooks_are_called_in_order_even_if_they_wait():
     assert log == ["enter @online ann", "enter /r ann", "leave /r ann left"]
 
 
+def test_an_application_without_presence_hooks_is_told_nothing_and_watchers_are():
+    world = World()
+    for hooks in (world.hooks.enter, world.hooks.update, world.hooks.leave):
+        hooks.clear()
+    ann = world.client("ann")
+    ann.call("room:watch", {"rooms": ["@online"]})
+    world.client("bob")
+    world.pass_time(1.0)
+    assert (world.told, ann.last("room:changed")["count"]) == ([], 2)
+
+
 def test_a_failing_presence_hook_disturbs_nobody(caplog: pytest.LogCaptureFixture):  # S5
     world = World()
     world.hooks.enter.insert(0, Handler(lambda room, member: 1 / 0))

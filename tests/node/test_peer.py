@@ -89,8 +89,11 @@ def test_a_raw_session_echoes(world: World):
 # -- Time --------------------------------------------------------------------------------------------------------------
 
 
-def test_attachments_that_do_not_come_end_the_connection_in_time(world: World):  # S4
+@pytest.mark.parametrize("ping_interval_s", [1.0, 15.0, 100.0])
+def test_attachments_that_do_not_come_end_the_connection_in_time(ping_interval_s: float):  # S4
+    world = World(session_rules=SessionRules(ping_interval_s=ping_interval_s))
     ann = world.client("ann")
+    world.pass_time(11.0)
     ann.send('451-["x",{"_placeholder":true,"num":0}]')
     world.pass_time(9.9)
     assert ann.closed is None
