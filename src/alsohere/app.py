@@ -215,11 +215,11 @@ class AlsoHere(Namespace):
         return results
 
     async def online(self) -> list[Member]:
-        """Who is online; invisible users are left out."""
+        """Who is online, in the order in which they came; invisible users are left out."""
         return self.node.members(ONLINE)
 
     async def room(self, room: str) -> list[Member]:
-        """Who is in a room; invisible users are left out.
+        """Who is in a room, in the order in which they came; invisible users are left out.
 
         Args:
             room: its name.

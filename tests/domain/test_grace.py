@@ -25,3 +25,14 @@ def test_who_becomes_somebody_else_still_has_no_grace_there():
     presence.forgo_grace("s1", "/page")
     presence.identify("s1", User("bob"), 0)
     assert [left.user_id for left in presence.disconnect("s1", "disconnected", 10.0)] == ["bob"]
+
+
+def test_one_hasty_tab_does_not_take_the_grace_from_another():
+    presence = Presence(leave_grace_s=2.0)
+    for sid in ("hasty", "calm"):
+        presence.connect(sid, User("ann"))
+        presence.enter(sid, "/page", None, 0)
+    presence.forgo_grace("hasty", "/page")
+    presence.disconnect("hasty", "disconnected", 10.0)
+    assert presence.disconnect("calm", "disconnected", 10.0) == []
+    assert [transition.room for transition in presence.expire(12.0)] == ["/page"]

@@ -43,7 +43,9 @@ def check_room(room: str) -> None:
 
 def _has_control(room: str) -> bool:
     # Cc: controls; Cf: invisible format marks such as RTL override; Cs: surrogates; Zl, Zp: line and paragraph separators.
-    return any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in room)
+    # The two joiners are format marks too, but Persian words and many emoji are written with them.
+    visible = room.replace("\u200c", "").replace("\u200d", "")
+    return any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in visible)
 
 
 def is_granted(user: User, room: str) -> bool:

@@ -59,10 +59,10 @@ class Transition:
 class Membership:
     """A user in a room. `states` is ordered by when a tab last changed it: the last one is what others see."""
 
-    __slots__ = ("grace", "has_grace", "member", "states")
+    __slots__ = ("grace", "hasty", "member", "states")
 
     def __init__(self, member: Member) -> None:
-        self.has_grace = True
+        self.hasty: frozenset[str] = frozenset()  # tabs whose lost transport is a leave at once
         self.states: dict[str, State] = {}
         self.member = member
         self.grace: Grace | None = None
@@ -168,7 +168,7 @@ class Presence:
         for room, membership in list(person.memberships.items()):
             if sid not in membership.states:
                 continue
-            if grace and membership.has_grace and len(membership.states) == 1:
+            if grace and sid not in membership.hasty and len(membership.states) == 1:
                 self._suspend(person, room, membership, reason, now_s)
             else:
                 transitions += self._vacate(person, room, sid, reason)
@@ -186,7 +186,7 @@ class Presence:
             old.user = user
             return self._refresh(old)
         seats = {
-            room: (membership.states[sid], membership.has_grace)
+            room: (membership.states[sid], sid not in membership.hasty)
             for room, membership in old.memberships.items()
             if sid in membership.states
         }
@@ -233,7 +233,7 @@ class Presence:
         Raises:
             NotInRoom: the connection is not in it.
         """
-        self._seated(sid, room).has_grace = False
+        self._seated(sid, room).hasty |= {sid}
 
     def leave(self, sid: str, room: str, reason: LeaveReason = "left") -> list[Transition]:
         """Take a connection out of a room, at once.
@@ -341,6 +341,7 @@ class Presence:
         if len(membership.states) == 1:
             return [self._end(person, room, reason)]
         del membership.states[sid]
+        membership.hasty -= {sid}
         return self._show(person, room, membership)
 
     def _end(self, person: Person, room: str, reason: LeaveReason) -> Transition:

@@ -8,11 +8,14 @@ Rejected: one counter per room. A room that empties and fills again would have t
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from heapq import nsmallest
 from itertools import islice
 
 from alsohere.facts import Member, RoomCount
 from alsohere.types import ONLINE, Position
+
+LAST_CHARACTER = "\U0010ffff"
 
 
 class RoomRoster:
@@ -40,6 +43,7 @@ class Roster:
         self.epoch = epoch
         self._seq = 0
         self._rooms: dict[str, RoomRoster] = {}
+        self._names: list[str] = []  # of the rooms, sorted, so that a prefix is a range
 
     def put(self, room: str, user_id: str, member: Member | None) -> Position | None:
         """Make it so that the user is in the room as `member`, or is not in it.
@@ -52,6 +56,7 @@ class Roster:
             return None
         if roster is None:
             roster = self._rooms[room] = RoomRoster()
+            insort(self._names, room)
         self._seq += 1
         roster.seq = self._seq
         roster.members.pop(user_id, None)  # and in again at the end: the order is that of activity
@@ -59,6 +64,7 @@ class Roster:
             roster.members[user_id] = member
         elif not roster.members:
             del self._rooms[room]
+            del self._names[bisect_left(self._names, room)]
         return Position(self.epoch, self._seq)
 
     def room(self, room: str) -> RoomRoster | None:
@@ -82,7 +88,7 @@ class Roster:
 
     def ranking(self, prefix: str, limit: int) -> list[RoomCount]:
         """The rooms with the most people, reserved ones left out; ties by name."""
-        counts = (
-            (-len(roster.members), room) for room, roster in self._rooms.items() if room != ONLINE and room.startswith(prefix)
-        )
+        start = bisect_left(self._names, prefix)
+        end = bisect_right(self._names, prefix + LAST_CHARACTER, start)
+        counts = ((-len(self._rooms[room].members), room) for room in islice(self._names, start, end) if room != ONLINE)
         return [RoomCount(room, -negative) for negative, room in nsmallest(limit, counts)]

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from alsohere.node.node import Node
 
 
+# A ranking costs a pass over the rooms of its prefix, so asking for one counts as so many packets.
+RANKING_PACKETS = 10
+
+
 class ErrorBody(msgspec.Struct, omit_defaults=True):
     """What a refused command is told."""
 
@@ -120,6 +124,7 @@ def _unwatch(node: Node, connection: Connection, command: events.RoomUnwatch, an
 
 def _watch_ranking(node: Node, connection: Connection, command: events.RankingWatch, answer: Answer) -> None:
     _check_ranking(command)
+    connection.peer.spend(RANKING_PACKETS)
     answer.ok({"rooms": node.watch_ranking(connection, command.prefix, command.limit)})
 
 

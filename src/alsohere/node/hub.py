@@ -10,6 +10,7 @@ thousand people who come at once would each be encoded a list of their own.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
@@ -27,8 +28,10 @@ from alsohere.wire.engineio import Packet
 from alsohere.wire.socketio import encode_fact
 
 # A ranking costs a pass over all rooms once a second.
-MAX_RANKINGS = 256
+MAX_RANKINGS = 64
 MAX_RANKINGS_PER_CONNECTION = 8
+
+log = logging.getLogger("alsohere")
 
 SnapshotAnswer = Callable[[Snapshot], None]
 
@@ -210,7 +213,10 @@ class Hub:
             due_s, _, audience = heappop(self._due)
             if audience.due_s == due_s:  # otherwise it was scheduled earlier meanwhile
                 audience.due_s = None
-                self._speak(audience, now_s)
+                try:
+                    self._speak(audience, now_s)
+                except Exception:  # one room must not silence the others
+                    log.exception("a room could not be told its news")
         if self._standings and self._rankings_stale and now_s >= self._rankings_due_s:
             self._speak_rankings(now_s)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Coroutine, Iterable
 from typing import Any
@@ -43,6 +44,7 @@ from alsohere.wire.socketio import MAIN
 SWEEP_S = 1.0
 MAX_WAITING_HOOKS = 10_000
 MAX_WAVES, MIN_WAVE = 10, 50
+HANDLERS_S = 5.0  # what the application's handlers have to finish in at shutdown
 
 
 class NodeRules(msgspec.Struct, frozen=True):
@@ -348,9 +350,10 @@ class Node:
         return Snapshot(room, "none", roster.count(room), roster.epoch, known.seq if known else 0)
 
     def members(self, room: str) -> list[Member]:
-        """Everybody in a room who may be named."""
+        """Everybody in a room who may be named, in the order in which they came."""
         known = self._rooms.roster.room(room)
-        return [member for member in known.members.values() if member.status != "invisible"] if known else []
+        named = [member for member in known.members.values() if member.status != "invisible"] if known else []
+        return sorted(named, key=lambda member: (member.since, member.generation))
 
     def count(self, room: str) -> int:
         """How many distinct users are in a room."""
@@ -374,16 +377,18 @@ class Node:
 
     def advance(self, now_s: float) -> None:
         """Do everything that is due, and ask to be called again."""
-        for peer in self._wheel.turn(now_s):
-            peer.slot = 0
-            peer.tick(now_s)
-            if not peer.ended:
-                self.watch_time(peer)
-        self._apply(self.presence.expire(now_s))
-        self.hub.advance(now_s)
-        if self._waiting_outboxes and now_s >= self._sweep_s:
-            self._sweep(now_s)
-        self._wake()
+        try:
+            for peer in self._wheel.turn(now_s):
+                peer.slot = 0
+                peer.tick(now_s)
+                if not peer.ended:
+                    self.watch_time(peer)
+            self._apply(self.presence.expire(now_s))
+            self.hub.advance(now_s)
+            if self._waiting_outboxes and now_s >= self._sweep_s:
+                self._sweep(now_s)
+        finally:  # whatever fails, time must go on
+            self._wake()
 
     def _wake(self) -> None:
         dues = [self._wheel.due_s(), self.presence.next_due_s(), self.hub.due_s()]
@@ -422,6 +427,10 @@ class Node:
                 await asyncio.sleep(over_s / MAX_WAVES)
             for peer in peers[wave::waves]:
                 peer.disconnect(Disconnect(CloseCode.RESTART, "restarting"))
+        # Nobody will come back to this process: graces end now, so that what the application has written down ends with it (P4).
+        self._apply(self.presence.expire(math.inf))
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=HANDLERS_S)
 
     # -- Wiring ------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alsohere.node.node import Node
 
 
-POLL_GAP_S = 3.0
+POLL_GAP_S = 5.0
 
 
 class Poll(Protocol):
@@ -125,6 +125,9 @@ class Peer:
         except Disconnect as disconnect:
             self.disconnect(disconnect, reason="timeout")
             return
+        except Exception as error:  # one session must not stop the clock of the others
+            self.fail(error)
+            return
         if ping is not None:
             self.outbox.put(ping)
 
@@ -156,20 +159,20 @@ class Peer:
         if self.poll is not None:
             self.poll.release(farewell)
 
-    def spend(self) -> None:
-        """Count something that the client sent, below the level of packets.
+    def spend(self, packets: int = 1) -> None:
+        """Count something that the client sent below the level of packets, or that costs more than one.
 
         Raises:
             Disconnect: it sends too much.
         """
-        self._spend(self._node.clock.now_s())
+        self._spend(self._node.clock.now_s(), packets)
 
     # A bucket of two numbers instead of an object: it is filled by the time that has passed, and every packet takes one out.
-    # Below zero commands are refused (see `is_over_rate`); twice the burst below, the client is sent away.
-    def _spend(self, now_s: float) -> None:
+    # Below zero commands are refused (see `retry_after_ms`); twice the burst below, the client is sent away.
+    def _spend(self, now_s: float, packets: int = 1) -> None:
         rules = self._node.rules
         tokens = self._tokens + (now_s - self._refilled_s) * rules.packets_per_s
-        self._tokens = min(tokens, rules.packet_burst) - 1.0
+        self._tokens = min(tokens, rules.packet_burst) - packets
         self._refilled_s = now_s
         if self._tokens < -2 * rules.packet_burst:
             raise Disconnect(CloseCode.RATE, "too many packets", stay_away=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from alsohere.node.peer import Peer
 from alsohere.server.asgi_websocket import AsgiWebSocket
 from alsohere.server.engine import Engine, Request
 from alsohere.server.polling import Polling, drop_body
@@ -52,9 +53,11 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
         if asked.sid is None:
             if method != "GET":
                 raise EngineError(BAD_METHOD, "Bad handshake method: a session begins with GET")
-            poll = Polling(engine.open(handshake, "polling"), engine.farewells)
-            body = await poll.get(receive, engine.rules.max_payload_bytes)
+            peer: Peer | None = engine.open(handshake, "polling")
+            assert peer is not None
+            body = await Polling(peer, engine.farewells).get(receive, engine.rules.max_payload_bytes)
         else:
+            peer = engine.node.peers.get(asked.sid)
             body = await _poll_or_post(engine, asked.sid, handshake, method, scope, receive)
     except EngineError as error:
         # "Come back later" has no body: python-engineio closes the connection before it reads one, and then never comes back.
@@ -63,6 +66,8 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
         await _respond(send, error.status, answer, origin, json=True, close=method != "GET")
     else:
         await _respond(send, 200, body, origin)
+        if method == "GET" and peer is not None and isinstance(peer.poll, Polling):
+            peer.poll.answered()
 
 
 async def _poll_or_post(engine: Engine, sid: str, handshake: Any, method: str, scope: Scope, receive: Receive) -> bytes:

@@ -80,19 +80,17 @@ class Polling(Sink):
             self._peer.disconnect(Disconnect(CloseCode.BAD_PACKET, "two polls at once"))
             raise EngineError(BAD_REQUEST, "Bad request: another poll of this session is under way")
         self._peer.poll_by_s = None
-        try:
-            return await self._packets(receive, max_bytes)
-        finally:
-            if self._peer.transport == "polling" and self._peer.upgrade is None:
-                self._peer.expect_poll()
-
-    async def _packets(self, receive: Receive, max_bytes: int) -> bytes:
         packets = self._peer.outbox.take(max_bytes)
         upgrade = self._peer.upgrade
         # Once it has probed, the client wants to let go of this transport: nothing waits here any more.
         if not packets and (upgrade is None or upgrade.state is not UpgradeState.PROBED):
             packets = await self._wait(receive, max_bytes)
         return encode_payload(packets or [NOOP_PACKET])
+
+    def answered(self) -> None:
+        """The answer to a poll is out: from now on the client is expected to come back."""
+        if self._poll is None and self._peer.transport == "polling" and self._peer.upgrade is None:
+            self._peer.expect_poll()
 
     async def _wait(self, receive: Receive, max_bytes: int) -> list[Packet]:
         poll = self._poll = asyncio.get_running_loop().create_future()
