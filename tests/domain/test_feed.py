@@ -66,6 +66,7 @@ class Place:
         self.now_s = 0.0
         self.roster = Roster(EPOCH)
         self.feed = Feed(ROOM, self.roster, rules)
+        self.rules = rules
         self.copies: dict[str, list[Copy]] = {}
         self.frames: list[tuple[float, str, RoomChanged]] = []
         self.positions: dict[str, dict[int, dict[str, Any]]] = {watch: {} for watch in WATCHES}
@@ -139,6 +140,8 @@ class Place:
             for copy in self.copies.get(watch, []):
                 copy.apply(frame)
                 self.positions[watch][copy.seq] = copy.members
+                assert copy.mode != "sample" or len(copy.members) <= self.rules.sample_size
+                assert copy.mode != "count" or not copy.members
 
 
 def visible(members: dict[str, Member]) -> dict[str, Any]:
@@ -341,6 +344,15 @@ def test_somebody_invisible_changes_only_the_count(place: Place):  # P10
     assert frame_of(place.pass_time(1.0)).leave == []
 
 
+def test_who_changed_and_then_left_left_for_that_reason(place: Place):
+    place.change("a", state={"x": 1})
+    place.leave("a", reason="kicked")
+    place.enter("c")
+    place.change("c", state={"x": 1})
+    frame = frame_of(place.pass_time(0.1))
+    assert (frame.leave, [item.state for item in frame.enter]) == ([MemberLeave("a", "kicked")], [{"x": 1}])
+
+
 def test_everybody_gone_is_a_frame_too(place: Place):
     place.leave("a", "b", reason="timeout")
     frame = frame_of(place.pass_time(1.0))
@@ -444,6 +456,11 @@ def test_who_missed_nothing_is_sent_nothing(place: Place):
 def test_a_position_that_never_was_is_answered_with_everything(place: Place, since: tuple[str, int]):
     copy, snapshot = place.watch("full", since)
     assert (snapshot.recovered, set(copy.members)) == (False, {"a", "b"})
+
+
+def test_a_position_of_another_life_means_nothing(place: Place):  # P5
+    seen = place.watch("full")[1].seq
+    assert not place.watch("full", ("e2", seen))[1].recovered
 
 
 def test_only_the_newest_frames_are_kept(place: Place):  # S4

@@ -337,6 +337,17 @@ def test_nesting_is_allowed_to_a_depth_of_32(core: Any, wrapped: int, noise: str
                 decode(payload)
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('[{"a":', "}]")])
+def test_32_is_not_too_deep_and_33_is(opening: str, closing: str):
+    levels = opening.count("[") + opening.count("{")
+    deep = opening * (MAX_DEPTH // levels) + closing * (MAX_DEPTH // levels)
+    deep = deep.replace(":}", ":1}")
+    assert depth_of(socketio.decode_value(deep.encode())) == MAX_DEPTH
+    for value in (f"[{deep}]", f'{{"a":{deep}}}'):
+        with pytest.raises(PacketError, match="deeper"):
+            socketio.decode_value(value.encode())
+
+
 def test_many_brackets_side_by_side_are_not_deep():
     payload = b"[" + b",".join([b'[{"a":[]}]'] * 1000) + b"]"
     assert len(socketio.decode_values(payload)) == 1000
@@ -355,6 +366,7 @@ def placeholder(number: Any) -> dict[str, Any]:
         [placeholder(1)],
         [placeholder(-1)],
         [placeholder(True)],
+        [placeholder(False)],
         [placeholder("0")],
         [placeholder(0.0)],
         [placeholder(None)],
