@@ -38,11 +38,11 @@ def start_pinned(argv: list[str], core: int, **options: Any) -> subprocess.Popen
 
 
 def memory_kb(pid: int) -> int:
-    """The process's proportional set size: its own memory, and its part of what it shares."""
+    """The process's own memory. Not its Pss: that changes with every other program that shares a library with it."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Anonymous:"):
             return int(line.split()[1])
-    raise Stuck(f"no Pss for process {pid}")
+    raise Stuck(f"the memory of process {pid} cannot be read")
 
 
 class Rig:
