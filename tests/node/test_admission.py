@@ -174,7 +174,9 @@ async def test_what_the_application_raises_refuses(raised: Exception, message: s
 
 @pytest.mark.parametrize("raised", [None, Unauthenticated("Who?"), KeyError("x")], ids=["yes", "no", "error"])
 @asynchronous
-async def test_a_decision_about_who_is_gone_decides_nothing(raised: Exception | None):  # S3, P11
+async def test_a_decision_about_who_is_gone_decides_nothing(
+    raised: Exception | None, caplog: pytest.LogCaptureFixture
+):  # S3, P11
     gate = asyncio.Event()
 
     async def who(connection: Any) -> User:
@@ -190,6 +192,7 @@ async def test_a_decision_about_who_is_gone_decides_nothing(raised: Exception | 
     gate.set()
     await until(lambda: not world.node.tasks)
     assert (ann.packets, world.node.connection_count, world.node.count("@online")) == ([], 0, 0)
+    assert ("failed" in caplog.text) == isinstance(raised, KeyError)
 
 
 @asynchronous

@@ -174,8 +174,12 @@ async def test_what_the_application_refuses_is_answered_and_not_done(verdict: An
     assert (world.node.count("/one"), ann.closed) == (0, None)
 
 
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [("room:enter", {"room": "/r"}), ("room:watch", {"rooms": ["/r"]}), ("ranking:watch", {})],
+)
 @asynchronous
-async def test_a_command_of_who_went_while_the_application_decided_is_not_carried_out():  # S3
+async def test_a_command_of_who_went_while_the_application_decided_is_not_carried_out(command: str, argument: Any):  # S3, P11
     world = World()
     gate = asyncio.Event()
 
@@ -185,12 +189,16 @@ async def test_a_command_of_who_went_while_the_application_decided_is_not_carrie
 
     world.hooks.authorize = decide
     ann = world.client("ann")
-    ann.ask("room:enter", {"room": "/r"})
+    ann.ask(command, argument)
     await turns()
     ann.lose_transport()
     gate.set()
     await until(lambda: not world.node.tasks)
-    assert (world.node.count("/r"), ann.acks) == (0, {})
+    world.pass_time(20.0)
+    assert (world.node.count("/r"), world.node.hub.audience_count, ann.acks) == (0, 0, {})
+    world.client("bob")
+    world.pass_time(20.0)
+    assert world.node.hub.due_s() is None
 
 
 # -- Answers -----------------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def test_headers_are_read_by_name_and_of_a_repeated_one_the_last():
     ],
 )
 def test_cookies_are_read(cookie: str, expected: dict[str, str]):
-    assert shaken({"cookie": cookie}).cookies == expected
+    assert shaken({"cookie": cookie, "x-cookie": "x=1", "prefer": "y=2"}).cookies == expected
 
 
 @pytest.mark.parametrize("odd", ['prefs={"a":1,"b":[2]}', "a/b=1", "x y=1", "[x]", "no value", "é=ü", '"=', "=,;"])

@@ -423,6 +423,7 @@ def test_who_answers_pings_stays_and_who_does_not_is_gone():  # P12
     bob.is_silent = True
     world.pass_time(24.0)
     assert (ann.closed, bob.closed) == (None, (CloseCode.TOO_SLOW, "ping timeout"))
+    assert world.node.count("@online") == 1, "who was silent that long has had a grace already"
     world.pass_time(3600.0)
     assert ann.closed is None
     assert world.reasons == ["timeout"]

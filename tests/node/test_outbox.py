@@ -207,7 +207,9 @@ def test_of_many_facts_of_one_room_the_newest_replace_the_oldest():
     bench = Bench()
     for number in range(100):
         bench.put(f"r{number}", conflate="room:/r")
-    assert bench.take() == [f"r{number}" for number in range(100 - CONFLATE_AFTER, 100)]
+    newest = [f"r{number}" for number in range(100 - CONFLATE_AFTER, 100)]
+    assert bench.outbox.queued_bytes == len("".join(newest))
+    assert bench.take() == newest
 
 
 def test_other_rooms_and_what_must_not_be_lost_are_not_replaced():
