@@ -356,6 +356,21 @@ def test_to_become_somebody_whose_grace_runs_is_a_return(stage: Stage):  # P3
     assert stage.pass_time(GRACE_S) == []
 
 
+@pytest.mark.parametrize("is_back", [True, False], ids=["in the grace", "beside another tab"])
+def test_who_is_invisible_and_logs_in_on_the_next_page_stays_so(stage: Stage, is_back: bool):  # P10
+    stage.connect("s1", BOB, "/r")
+    stage.tell(stage.presence.set_status("s1", "invisible"))
+    if is_back:
+        stage.lose("s1")
+    stage.connect("s2", ANN, "/r")
+    stage.tell(stage.presence.identify("s2", BOB, 0))
+    stage.lose("s1")
+    assert stage.presence.member("s2", "/r").status == "invisible"
+    assert {transition.member.status for transition in stage.told[3:] if transition.member and transition.user_id == "bob"} <= {
+        "invisible"
+    }
+
+
 def test_a_new_token_of_the_same_user_changes_name_and_info_everywhere(stage: Stage):
     stage.connect("s1", ANN, "/r", "/s")
     words = stage.tell(stage.presence.identify("s1", User("ann", "Anna", {"colour": 1}), 0))

@@ -193,8 +193,11 @@ class PresenceMachine(RuleBasedStateMachine):
     def identify(self, tab: Watcher, user: str) -> None:
         if tab not in self.who:
             return
+        known = self.world.node.presence.person(user)
+        hidden = known is not None and known.status == "invisible"
         assert tab.call_now("user:identify", {"token": user})["ok"]
         if user != self.who[tab]:
+            self.invisible[tab] |= hidden
             places = list(self.where[tab])
             for room in places:
                 self.vacate(tab, room, lost=False)

@@ -192,7 +192,8 @@ class Presence:
         }
         transitions = self.disconnect(sid, "left", 0.0, grace=False)
         transitions += self.connect(sid, user)
-        transitions += self.set_status(sid, status)
+        if self._tabs[sid].status != "invisible":  # who logs in on a page stays as invisible as on the last one (P10)
+            transitions += self.set_status(sid, status)
         for room, (state, has_grace) in seats.items():
             transitions += self.enter(sid, room, state, wall_ms)
             if not has_grace:
