@@ -100,3 +100,15 @@ def test_no_request_is_unreadable(cookie: bytes, authorization: bytes, query: by
     for read in (handshake.headers, handshake.cookies, handshake.query):
         assert all(isinstance(name, str) and isinstance(value, str) for name, value in read.items())
     assert handshake.bearer is None or handshake.bearer
+
+
+def test_a_packed_request_reads_as_before():
+    headers = ((b"host", b"here.example"), (b"cookie", b"a=1; b=x:y"), (b"x-empty", b""), (b"authorization", b"Bearer t"))
+    plain, packed = Handshake(headers, b"q=1", "10.0.0.1"), Handshake(headers, b"q=1", "10.0.0.1")
+    packed.pack()
+    packed.pack()  # a second namespace
+    for name in ("headers", "cookies", "query", "bearer", "client", "credentials"):
+        assert getattr(packed, name) == getattr(plain, name)
+    empty = Handshake((), b"", "")
+    empty.pack()
+    assert empty.headers == {}

@@ -114,7 +114,9 @@ class Admission:
         peer.connections.append(connection)
         peer.outbox.put(peer.session.accept(connection.namespace, connection.sid))
         self.settled(peer)
-        if not node.hooks.reads_requests:
+        if node.hooks.reads_requests:
+            peer.handshake.pack()
+        else:
             peer.handshake.forget()
         node.admit(connection, user)
         node.dispatch.connected(connection)

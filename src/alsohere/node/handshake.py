@@ -21,7 +21,7 @@ class Handshake:
     __slots__ = ("_headers", "_query", "client", "credentials")
 
     def __init__(self, headers: RawHeaders, query: bytes, client: str) -> None:
-        self._headers = headers
+        self._headers: RawHeaders | bytes = headers
         self._query = query
         self.client = client
         # What a session is bound to: a sid alone does not let somebody with another token use it. Not the cookies: sites
@@ -31,11 +31,11 @@ class Handshake:
     @property
     def headers(self) -> Mapping[str, str]:
         """Header values by lower-case name; of a repeated one, the last."""
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers}
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._pairs()}
 
     def header(self, name: bytes) -> str | None:
         """One header's value."""
-        for key, value in self._headers:
+        for key, value in self._pairs():
             if key == name:
                 return value.decode("latin-1")
         return None
@@ -48,7 +48,7 @@ class Handshake:
         missing because of somebody else's.
         """
         # HTTP/2 may send them in several headers.
-        pairs = [pair.strip() for key, value in self._headers if key == b"cookie" for pair in value.decode("latin-1").split(";")]
+        pairs = [pair.strip() for key, value in self._pairs() if key == b"cookie" for pair in value.decode("latin-1").split(";")]
         cookies = {name.strip(): value.strip() for name, _, value in (pair.partition("=") for pair in pairs if "=" in pair)}
         return {name: _unquote(value) for name, value in cookies.items()}
 
@@ -66,6 +66,17 @@ class Handshake:
         """The token of `Authorization: Bearer …`."""
         scheme, _, value = (self.credentials or "").partition(" ")
         return value.strip() or None if scheme.lower() == "bearer" else None
+
+    def pack(self) -> None:
+        """Keep the headers as one piece of text from now on: a pair of objects for each is four times as large."""
+        if not isinstance(self._headers, bytes):
+            self._headers = b"\n".join([name + b":" + value for name, value in self._headers])  # neither has a line end in it
+
+    def _pairs(self) -> RawHeaders:
+        if not isinstance(self._headers, bytes):
+            return self._headers
+        lines = self._headers.split(b"\n") if self._headers else []
+        return tuple((name, value) for name, _, value in (line.partition(b":") for line in lines))
 
     def forget(self) -> None:
         """Drop what only the application would have read."""
