@@ -189,6 +189,7 @@ async def test_a_command_of_who_went_while_the_application_decided_is_not_carrie
 
     world.hooks.authorize = decide
     ann = world.client("ann")
+    connection = ann.connection
     ann.ask(command, argument)
     await turns()
     ann.lose_transport()
@@ -196,9 +197,7 @@ async def test_a_command_of_who_went_while_the_application_decided_is_not_carrie
     await until(lambda: not world.node.tasks)
     world.pass_time(20.0)
     assert (world.node.count("/r"), world.node.hub.audience_count, ann.acks) == (0, 0, {})
-    world.client("bob")
-    world.pass_time(20.0)
-    assert world.node.hub.due_s() is None
+    assert world.node.hub.rankings(connection) == []
 
 
 # -- Answers -----------------------------------------------------------------------------------------------------------

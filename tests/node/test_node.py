@@ -386,6 +386,14 @@ def test_commands_over_the_rate_are_refused_until_the_bucket_fills_again():
     assert ann.closed is None
 
 
+def test_who_was_quiet_for_an_hour_may_send_no_more_at_once_than_anybody():  # S4
+    world = World(NodeRules(packets_per_s=10.0, packet_burst=20.0))
+    ann = world.client("ann")
+    world.pass_time(3600.0)
+    answers = [ann.acks[ann.ask("user:status", {"status": "idle"})][0]["ok"] for _ in range(30)]
+    assert 18 <= answers.count(True) <= 20
+
+
 def test_handlers_of_the_application_are_under_the_rate_too():
     world = World(NodeRules(packets_per_s=10.0, packet_burst=5.0))
     calls: list[int] = []
