@@ -13,7 +13,7 @@ import msgspec
 
 from alsohere.domain.access import check_granted, check_ranking_granted, check_room
 from alsohere.domain.ranking import MAX_LIMIT
-from alsohere.errors import BadRequest, Forbidden, RateExceeded, Refusal
+from alsohere.errors import BadRequest, Disconnect, Forbidden, RateExceeded, Refusal
 from alsohere.facts import Snapshot
 from alsohere.node.connection import Connection
 from alsohere.session.events import EventReceived
@@ -218,6 +218,8 @@ async def _ask_and_run(node: Node, connection: Connection, command: Command, arg
             command.run(node, connection, argument, answer)
     except Refusal as refusal:
         answer.refused(refusal)
+    except Disconnect as limit:
+        connection.peer.disconnect(limit)
     except Exception:  # the application's hook; nothing was done
         node.log.exception("the authorize hook failed")
         answer.refused(Refusal("The application could not decide; try again.", code="internal", retry_after_ms=1000))

@@ -147,7 +147,7 @@ class Node:
         due_s = peer.session.due_s()
         peer.due_s = due_s if peer.poll_by_s is None else min(due_s, peer.poll_by_s)
         peer.slot = self._wheel.put(peer, peer.due_s)
-        self._wake()
+        self._alarm(self._wheel.fires_s(peer.slot))
 
     def forget(self, peer: Peer, reason: LeaveReason) -> None:
         """A session is over: its connections lose their transport, and nothing of it is kept."""

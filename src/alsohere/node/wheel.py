@@ -39,6 +39,10 @@ class Wheel(Generic[T]):
         entries.add(entry)
         return slot
 
+    def fires_s(self, slot: int) -> float:
+        """When the entries of a slot are handed out."""
+        return slot * self._resolution_s
+
     def remove(self, entry: T, slot: int) -> None:
         """Take an entry out; nothing happens if it has fired."""
         entries = self._slots.get(slot)
