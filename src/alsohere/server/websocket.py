@@ -12,9 +12,10 @@ Rejected: uvicorn's `ws=` class. It is given no path to choose by, and the whole
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # see "The seam"
 
 from alsohere.errors import CloseCode, Disconnect, PacketError
@@ -209,11 +210,12 @@ def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Ta
         max_bytes: the largest message.
     """
     listener = WebSocket(peer, max_bytes, takeover)
+    answer = _Switching(peer if takeover is None else None)
     protocol = WSProtocol(
         None,  # host_port: a client's
         None,  # ws_path: a client's
         False,  # is_client_side
-        lambda _request: listener,
+        lambda _request: WSUpgradeResponseWithListener(answer, listener),  # type: ignore[arg-type]  # as much of one as is used
         _SILENCE,
         False,  # disconnect_on_exception: nothing leaves on_ws_frame
         None,  # websocket_handshake_timeout: the request is here
@@ -238,6 +240,35 @@ def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Ta
     protocol.get_buffer(len(request))[: len(request)] = request
     protocol.buffer_updated(len(request))
     _slim(protocol.transport)
+
+
+class _Switching:
+    """The 101, with what waits for the client right behind it: the OPEN packet travels in the same write.
+
+    As much of picows' `WSUpgradeResponse` as picows uses; building one of those costs more than the rest of the handshake.
+
+    Args:
+        peer: the session that begins here; None for a probe, whose session speaks elsewhere still.
+    """
+
+    __slots__ = ("_peer", "headers")
+
+    status = HTTPStatus.SWITCHING_PROTOCOLS
+
+    def __init__(self, peer: Peer | None) -> None:
+        self._peer = peer
+        self.headers: dict[str, str] = {}  # picows puts Sec-WebSocket-Accept in
+
+    def to_bytes(self) -> bytearray:
+        lines = bytearray(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n")
+        for name, value in self.headers.items():
+            lines += f"{name}: {value}\r\n".encode()
+        lines += b"\r\n"
+        if self._peer is not None:
+            for packet in self._peer.outbox.take(READ_BUFFER_BYTES):
+                lines += frame(packet.data, binary=packet.binary)
+            self._peer = None
+        return lines
 
 
 def _slim(transport: Any) -> None:
