@@ -2,10 +2,12 @@
 
     AlsoHereError
     ├─ Refusal            a command is answered {"ok": false, "error": …}; the connection stays
-    │   ├─ BadRequest     bad_request, bad_room, bad_state, bad_text, unknown_event   (the sender: mend the message)
+    │   ├─ BadRequest     bad_request, bad_room, bad_lock, bad_state, bad_text, unknown_event (the sender: mend the message)
     │   ├─ Forbidden      forbidden                                                   (the sender: do not retry)
     │   ├─ NotInRoom      not_in_room                                                 (the sender: enter first)
-    │   ├─ LimitReached   limit                                                       (the sender: leave something first)
+    │   ├─ NotHolder      not_holder                                                  (the sender: acquire the lock first)
+    │   ├─ NotWaiting     not_waiting                                                 (the sender: choose somebody who waits)
+    │   ├─ LimitReached   limit, queue_full                                           (the sender: leave something first)
     │   ├─ RateExceeded   rate                                                        (the sender: retry after a while)
     │   ├─ Unauthenticated  unauthenticated, token_expired                            (the sender: fetch a new token)
     │   └─ (itself)       bad_auth (the sender: mend the CONNECT payload), internal   (the application: see its log)
@@ -84,6 +86,18 @@ class NotInRoom(Refusal):
     """The connection never entered, or has left already."""
 
     code = "not_in_room"
+
+
+class NotHolder(Refusal):
+    """Who asks does not hold the lock, or held it under another fence."""
+
+    code = "not_holder"
+
+
+class NotWaiting(Refusal):
+    """A lock can only be handed to somebody who waits for it."""
+
+    code = "not_waiting"
 
 
 class LimitReached(Refusal):

@@ -16,6 +16,8 @@ Watch = Literal["full", "sample", "count", "none"]
 Mode = Literal["full", "sample", "count", "none"]
 Status = Literal["active", "idle", "away", "invisible"]
 LeaveReason = Literal["left", "disconnected", "timeout", "kicked", "node_lost"]
+GrantReason = Literal["released", "handed_over", "expired", "idle", "taken"]
+LossReason = Literal["moved", "handed_over", "idle", "taken", "expired", "revoked"]
 At = tuple[str, int]
 """A position on the wire: [epoch, seq]."""
 
@@ -92,3 +94,71 @@ class RankingChanged(msgspec.Struct):
     prefix: str
     limit: int
     rooms: list[RoomCount]
+
+
+# -- Locks -------------------------------------------------------------------------------------------------------------
+
+
+class Person(msgspec.Struct, frozen=True, gc=False):
+    """A user as the holder of a lock, or as somebody who waits for one."""
+
+    id: str
+    name: str = ""
+    info: dict[str, object] | None = None
+    anonymous: bool = False
+
+
+class LockRequest(msgspec.Struct, frozen=True):
+    """Somebody has asked the holder to hand over, which happens at `hand_over_at` if not before."""
+
+    by: Person
+    hand_over_at: int
+
+
+class LockChanged(msgspec.Struct, omit_defaults=True, frozen=True):
+    """`lock:changed`: how a lock is now. `queue` names the first 50 of the `waiting`, `since` is when the holder got it."""
+
+    lock: str
+    holder: Person | None
+    queue: tuple[Person, ...]
+    waiting: int
+    fence: int | None
+    since: int | None
+    request: LockRequest | None = None
+
+
+class LockGranted(msgspec.Struct, omit_defaults=True, frozen=True):
+    """`lock:granted`, to a waiter: it is yours; save with this fence."""
+
+    lock: str
+    fence: int
+    expires_at: int
+    reason: GrantReason
+    receipt: str | None = None
+
+
+class LockRequested(msgspec.Struct, frozen=True):
+    """`lock:requested`, to the holder: somebody wants it; save, and hand over by `hand_over_at`."""
+
+    lock: str
+    by: Person
+    hand_over_at: int
+
+
+class LockWarned(msgspec.Struct, frozen=True):
+    """`lock:warned`, to the holder: somebody waits and you do nothing; touch it before `release_at`."""
+
+    lock: str
+    release_at: int
+
+
+class LockLost(msgspec.Struct, omit_defaults=True, frozen=True):
+    """`lock:lost`, to who held it."""
+
+    lock: str
+    reason: LossReason
+    by: Person | None = None
+    why: str | None = None
+
+
+LockFact = LockGranted | LockRequested | LockWarned | LockLost

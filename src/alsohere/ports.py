@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alsohere.domain.lock import LockRecord
+from alsohere.domain.locks import Audit, Mint, Outcome
 from alsohere.domain.presence import Transition
 from alsohere.domain.roster import Roster
 from alsohere.facts import LeaveReason
@@ -16,7 +18,7 @@ from alsohere.types import User
 from alsohere.wire.engineio import Packet
 
 if TYPE_CHECKING:
-    from alsohere.errors import CloseCode
+    from alsohere.errors import CloseCode, Refusal
 
 RoomListener = Callable[[str, str, LeaveReason | None, int], None]
 """(room, user id, why they left or None, seq): the room's roster has changed."""
@@ -40,6 +42,37 @@ class Rooms(Protocol):
 
     def listen(self, listener: RoomListener) -> None:
         """Be told of every change from now on, this node's own included."""
+
+
+Decide = Callable[[LockRecord, Mint], Outcome]
+"""A pure step from a lock's record to the next; may raise a Refusal, and then nothing has happened."""
+
+LockDone = Callable[["Outcome | Refusal"], None]
+
+
+class LockStore(Protocol):
+    """Every lock that is held or waited for: the authority about who holds what.
+
+    Guarantees:
+        Atomicity: between the load and the save of one `change` nobody else changes that lock (L1).
+        Durability: what `done` is told has been written to the disk; neither kill -9 nor a power cut takes it back.
+        Fences: `mint` gives a larger number each time, over all locks and all lives of the store (L2).
+        Order: changes are decided and told in the order in which they were asked for.
+        `done` is called once, on the loop's thread. A Refusal means that nothing changed; one of them is Unavailable.
+    If atomicity is broken two people edit one document; if durability is, a fence is given twice.
+    """
+
+    def change(self, lock: str, decide: Decide, done: LockDone) -> None:
+        """Load a lock's record (a free one if there is none), decide, and keep what was decided."""
+
+    def load(self, done: Callable[[list[LockRecord] | Refusal], None]) -> None:
+        """Every record that is kept."""
+
+    def renew(self, node: str, until_ms: int, done: Callable[[Refusal | None], None]) -> None:
+        """Set the end of the lease of every lock whose holder's connection is at this node (L5)."""
+
+    def audits(self, lock: str, limit: int, done: Callable[[list[Audit] | Refusal], None]) -> None:
+        """The newest entries of a lock's audit, newest first (L9)."""
 
 
 class Sink(Protocol):

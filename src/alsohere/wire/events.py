@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import msgspec
 
-from alsohere.facts import At, RankingChanged, RoomChanged, Status, Watch
+from alsohere.facts import (
+    At,
+    LockChanged,
+    LockGranted,
+    LockLost,
+    LockRequested,
+    LockWarned,
+    RankingChanged,
+    RoomChanged,
+    Status,
+    Watch,
+)
 from alsohere.types import Scalar
 
 # -- Commands ----------------------------------------------------------------------------------------------------------
@@ -76,6 +87,48 @@ class UserStatus(msgspec.Struct):
     status: Status
 
 
+class LockAcquire(msgspec.Struct):
+    """`lock:acquire`: the right to edit something, or a place in the queue for it."""
+
+    lock: str
+    wait: bool = True
+
+
+class LockRelease(msgspec.Struct):
+    """`lock:release`: give the lock back, or the place in the queue."""
+
+    lock: str
+    fence: int | None = None
+
+
+class LockTouch(msgspec.Struct):
+    """`lock:touch`: I still work on it."""
+
+    lock: str
+    fence: int | None = None
+
+
+class LockAsk(msgspec.Struct):
+    """`lock:request`: ask the holder to save and hand over."""
+
+    lock: str
+
+
+class LockHandOver(msgspec.Struct):
+    """`lock:hand_over`: give it to somebody who waits; by default to who asked, else to the next."""
+
+    lock: str
+    to: str | None = None
+    fence: int | None = None
+
+
+class LockTake(msgspec.Struct):
+    """`lock:take`: take it from whoever has it, if the application allows that."""
+
+    lock: str
+    why: str = ""
+
+
 COMMANDS: dict[str, type[msgspec.Struct]] = {
     "room:enter": RoomEnter,
     "room:leave": RoomLeave,
@@ -95,4 +148,9 @@ COMMANDS: dict[str, type[msgspec.Struct]] = {
 FACTS: dict[str, type[msgspec.Struct]] = {
     "room:changed": RoomChanged,
     "ranking:changed": RankingChanged,
+    "lock:changed": LockChanged,
+    "lock:granted": LockGranted,
+    "lock:requested": LockRequested,
+    "lock:warned": LockWarned,
+    "lock:lost": LockLost,
 }
