@@ -9,6 +9,7 @@
     │   ├─ NotWaiting     not_waiting                                                 (the sender: choose somebody who waits)
     │   ├─ LimitReached   limit, queue_full                                           (the sender: leave something first)
     │   ├─ RateExceeded   rate                                                        (the sender: retry after a while)
+    │   ├─ Unavailable    unavailable                                                 (us: retry; our log says why)
     │   ├─ Unauthenticated  unauthenticated, token_expired                            (the sender: fetch a new token)
     │   └─ (itself)       bad_auth (the sender: mend the CONNECT payload), internal   (the application: see its log)
     ├─ Disconnect         the connection ends with a close code
@@ -110,6 +111,18 @@ class RateExceeded(Refusal):
     """Too many commands in too short a time."""
 
     code = "rate"
+
+
+class Unavailable(Refusal):
+    """The database cannot be used right now, and so nothing was acknowledged.
+
+    Nothing was changed either, unless the database fell silent in the middle of a commit: then nobody knows before it is back.
+    """
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after_ms: int = 1000) -> None:
+        super().__init__(message, retry_after_ms=retry_after_ms)
 
 
 class Unauthenticated(Refusal):

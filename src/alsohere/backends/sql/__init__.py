@@ -1,0 +1,1 @@
+"""What must last: SQLite or PostgreSQL, one code path."""

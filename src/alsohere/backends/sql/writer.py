@@ -1,0 +1,303 @@
+"""The one thread that writes: it takes all jobs that wait, runs them in one transaction, commits once, tells the loop once.
+
+So a commit's fsync is shared by everybody who came while the last one ran, and the event loop hops to a thread and back once per
+batch instead of once per statement.
+
+Guarantees:
+    Durability: `done` gets a result only after the commit that holds it has returned.
+    Atomicity: a job's writes are all there or none. One that raises undoes its own and nobody else's.
+    Order: jobs run, and `done` is called, in the order of submission: once for each, on the loop, after `submit` has returned.
+    Time: `done` is called at most ANSWER_S after `submit`, with Unavailable if need be. What was answered so is not committed
+        later, but for one case: the database falls silent during the commit itself.
+A job may be run twice (a neighbour had to be undone; the first attempt is rolled back), so it must not change anything but the
+database and what its Participant can forget.
+
+Rejected: aiosqlite and SQLAlchemy's asyncio (a thread hop, or a greenlet, for each statement); a savepoint around each job
+(two statements more for each, for a refusal that nearly always comes before the first write).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+
+from alsohere.backends.sql.owner import BROKEN, Owner
+from alsohere.errors import AlsoHereError, ConfigError, Refusal, Unavailable
+
+T = TypeVar("T")
+Job = Callable[[Connection], T]
+
+ANSWER_S = 2.0
+OPEN_AGAIN_S = 1.0  # how often a database that cannot be used is tried without being asked
+MOST_WAITING = 20_000
+MOST_IN_BATCH = 1_000
+FAULTS_OF_A_JOB = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
+log = logging.getLogger("alsohere")
+
+
+class Participant(Protocol):
+    """Collects over a batch what its jobs want written, to write each row once.
+
+    Guarantees owed: `flush` writes all that was collected since the last `forget` or `kept`.
+    """
+
+    def flush(self, connection: Connection) -> None:
+        """Write it: the commit follows."""
+
+    def kept(self) -> None:
+        """The commit has returned."""
+
+    def forget(self) -> None:
+        """The attempt was undone, or the connection is new: what is remembered may be wrong."""
+
+
+class _Entry:
+    __slots__ = ("answered", "done", "due_s", "job", "result")
+
+    def __init__(self, job: Job[Any], done: Callable[[Any], None], due_s: float) -> None:
+        self.job = job
+        self.done = done
+        self.due_s = due_s
+        self.answered = False
+        self.result: Any = None
+
+
+class _Apart(Exception):
+    """A job must be undone alone: run the batch again, each job in a savepoint."""
+
+
+class _TooLate(Exception):
+    """A job of the batch was answered Unavailable meanwhile: run the batch again without it."""
+
+
+class Writer:
+    """Runs jobs on the database; see the head of this file for what it guarantees.
+
+    Args:
+        url: from `database_url`. Nothing is opened before the first `submit`.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._owner = Owner(url)
+        self._participants: list[Participant] = []
+        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._waiting: deque[_Entry] = deque()  # the loop's: everything that is not answered, oldest first
+        self._finished: deque[list[_Entry]] = deque()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+
+    # -- On the loop -------------------------------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool | None:
+        """Whether the database can be used; None before the first attempt."""
+        return self._owner.up
+
+    def join(self, participant: Participant) -> None:
+        """Have it flushed with every batch from now on."""
+        self._participants.append(participant)
+
+    def submit(self, job: Job[T], done: Callable[[T | Refusal], None]) -> None:
+        """Run a job in the next transaction.
+
+        Args:
+            job: gets the connection, on the writer's thread. A Refusal that it raises undoes it, and is the result.
+            done: gets what the job gave, or the Refusal.
+        """
+        loop = asyncio.get_running_loop()
+        self._begin(loop)
+        if len(self._waiting) >= MOST_WAITING:
+            loop.call_soon(done, Unavailable("Too much waits to be written already."))
+            return
+        entry = _Entry(job, done, time.monotonic() + ANSWER_S)
+        self._waiting.append(entry)
+        self._queue.put(entry)
+        if self._alarm is None:
+            self._set_alarm(entry.due_s)
+
+    async def ask(self, job: Job[T]) -> T:
+        """The same, for who can wait.
+
+        Raises:
+            Refusal: what the job raised, or Unavailable.
+        """
+        future: asyncio.Future[T | Refusal] = asyncio.get_running_loop().create_future()
+        self.submit(job, lambda result: None if future.done() else future.set_result(result))
+        result = await future
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
+    async def close(self) -> None:
+        """Finish what waits, then give back the connection and the claim. A later `submit` opens again."""
+        if self._thread is None or not self._thread.is_alive():
+            return
+        self._queue.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, ANSWER_S)
+        self._deliver()
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            for entry in self._waiting:
+                entry.answered = True  # their loop has ended, and nobody is there to hear
+            self._waiting.clear()
+            self._loop, self._alarm = loop, None
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="alsohere-writer", daemon=True)
+            self._thread.start()
+
+    def _set_alarm(self, due_s: float) -> None:
+        assert self._loop is not None
+        self._alarm = self._loop.call_later(max(0.0, due_s - time.monotonic()), self._expire)
+
+    def _expire(self) -> None:
+        """Answer what has waited too long; the thread sees that before it commits."""
+        self._alarm = None
+        self._deliver()
+        now_s = time.monotonic()
+        while self._waiting and self._waiting[0].due_s <= now_s:
+            self._answer(self._waiting.popleft(), Unavailable(BROKEN))
+        if self._waiting:
+            self._set_alarm(self._waiting[0].due_s)
+
+    def _deliver(self) -> None:
+        while self._finished:
+            for entry in self._finished.popleft():
+                if not entry.answered:
+                    self._waiting.popleft()  # itself: batches keep the order of submission
+                    self._answer(entry, entry.result)
+
+    def _answer(self, entry: _Entry, result: Any) -> None:
+        entry.answered = True
+        try:
+            entry.done(result)
+        except Exception:
+            log.exception("an answer of the database was not taken")
+
+    # -- On the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            batch, more = self._take()
+            if batch or self._owner.up is not True:
+                self._execute(batch)
+            if not more:
+                break
+        self._owner.close()
+
+    def _take(self) -> tuple[list[_Entry], bool]:
+        batch: list[_Entry] = []
+        try:
+            entry = self._queue.get(timeout=OPEN_AGAIN_S if self._owner.up is False else None)
+            while entry is not None:
+                batch.append(entry)
+                if len(batch) >= MOST_IN_BATCH:
+                    return batch, True
+                entry = self._queue.get_nowait()
+        except Empty:
+            return batch, True
+        return batch, False
+
+    def _execute(self, batch: list[_Entry]) -> None:
+        try:
+            fresh = self._owner.up is not True
+            connection = self._owner.connection()
+            if fresh:
+                self._forget()
+            self._commit(connection, batch)
+        except Exception as error:
+            self._fail(batch, error)
+        self._tell(batch)
+
+    def _commit(self, connection: Connection, batch: list[_Entry]) -> None:
+        """Run a batch until an attempt comes through. Each attempt after the first has fewer jobs, or keeps them apart."""
+        apart = False
+        while live := [entry for entry in batch if not entry.answered]:
+            try:
+                with connection.begin():
+                    self._attempt(connection, live, apart=apart)
+            except _Apart:
+                apart = True
+            except _TooLate:
+                pass
+            else:
+                for participant in self._participants:
+                    participant.kept()
+                return
+            self._forget()
+
+    def _attempt(self, connection: Connection, entries: list[_Entry], *, apart: bool) -> None:
+        for entry in entries:
+            entry.result = self._run_apart(connection, entry.job) if apart else self._run_plain(connection, entry.job)
+        for participant in self._participants:
+            participant.flush(connection)
+        if any(entry.answered for entry in entries):
+            raise _TooLate
+
+    def _run_plain(self, connection: Connection, job: Job[Any]) -> Any:
+        writes = self._owner.writes
+        try:
+            return job(connection)
+        except Refusal as refusal:
+            if self._owner.writes == writes:
+                return refusal
+            raise _Apart from None
+        except Exception as error:
+            if is_breakdown(error):
+                raise
+            raise _Apart from None
+
+    def _run_apart(self, connection: Connection, job: Job[Any]) -> Any:
+        try:
+            with connection.begin_nested():
+                return job(connection)
+        except Refusal as refusal:
+            return refusal
+        except Exception as error:
+            if is_breakdown(error):
+                raise
+            log.exception("a job of the database failed, and was undone")
+            return Refusal("The server failed to do this; its log says why.", code="internal")
+
+    def _fail(self, batch: list[_Entry], error: Exception) -> None:
+        """Nothing was committed. Who has queued up meanwhile would wait for the same: they are answered too."""
+        self._forget()
+        if not isinstance(error, AlsoHereError):
+            self._owner.failed(error)
+        while not self._queue.empty() and len(batch) < MOST_WAITING:
+            entry = self._queue.get_nowait()
+            if entry is None:
+                self._queue.put(None)  # close() keeps its turn
+                break
+            batch.append(entry)
+        refusal = error if isinstance(error, Unavailable) else Unavailable(BROKEN)
+        for entry in batch:
+            entry.result = refusal
+
+    def _forget(self) -> None:
+        for participant in self._participants:
+            participant.forget()
+
+    def _tell(self, batch: list[_Entry]) -> None:
+        if not batch or self._loop is None:
+            return
+        self._finished.append(batch)
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            log.debug("the loop that asked has ended")
+
+
+def is_breakdown(error: Exception) -> bool:
+    """Whether it is the database that cannot go on, and not one job that asked for nonsense."""
+    return isinstance(error, DBAPIError | OSError | ConfigError) and not isinstance(error, FAULTS_OF_A_JOB)
