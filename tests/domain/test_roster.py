@@ -101,3 +101,4 @@ def test_a_ranking_is_by_people_and_then_by_name(counts: dict[str, int], limit: 
         named = [(room, count) for room, count in counts.items() if room.startswith(prefix) and room != ONLINE]
         expected = sorted(named, key=lambda line: (-line[1], line[0]))[:limit]
         assert roster.ranking(prefix, limit) == [RoomCount(room, count) for room, count in expected]
+        assert roster.by_name(prefix, limit) == [RoomCount(room, count) for room, count in sorted(named)[:limit]]

@@ -1,4 +1,4 @@
-"""What is served over HTTP beside the engine: health, scripts, the API, and the sentences for who is in the wrong place."""
+"""What is served over HTTP beside the engine: health, scripts, and the sentences for who is in the wrong place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 from alsohere import __version__
 from support.polls import PollSession, ask
 from support.raw import RawClient, joined
-from support.servers import API_KEY, ServerProcess, wait_for
+from support.servers import ServerProcess, wait_for
 
 # -- Health and scripts ------------------------------------------------------------------------------------------------
 
@@ -93,74 +93,6 @@ def test_who_joins_no_namespace_in_time_is_closed(strict: ServerProcess):
         assert client.closed() == (4408, "")
     session = PollSession(strict.url)
     assert session.get().text == "1"
-
-
-# -- The API -----------------------------------------------------------------------------------------------------------
-
-KEY = {"authorization": f"Bearer {API_KEY}"}
-
-
-@pytest.mark.parametrize("path", ["/api/v1/online", "/api/v1/rooms", "/api/v1/rooms/x"])
-def test_the_api_is_off_without_a_key(strict: ServerProcess, path: str):
-    answer = ask(strict.url, path, authorization="Bearer ")
-    assert answer.status == 403
-    assert answer.headers["content-type"] == "application/problem+json"
-    detail = "The API is off: set ALSOHERE_API_KEY to switch it on."
-    assert answer.json() == {"title": "Forbidden", "status": 403, "detail": detail}
-
-
-@pytest.mark.parametrize("path", ["/api/v1/online", "/api/v1/rooms", "/api/v1/rooms/x"])
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"authorization": "Bearer wrong"},
-        {"authorization": API_KEY},
-        {"authorization": f"Basic {API_KEY}"},
-        {"x_api_key": API_KEY + "x"},
-        {"x_api_key": "schlüssel"},
-        {"authorization": "Bearer", "x_api_key": API_KEY},
-    ],
-    ids=str,
-)
-def test_the_api_wants_its_key(dev: ServerProcess, path: str, headers: dict[str, str]):
-    answer = ask(dev.url, path, **headers)
-    assert answer.status == 401
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert "X-API-Key" in answer.json()["detail"]
-
-
-@pytest.mark.parametrize("headers", [KEY, {"authorization": f"bearer  {API_KEY} "}, {"x_api_key": API_KEY}], ids=["", "lax", "x"])
-def test_the_key_opens_the_api(dev: ServerProcess, headers: dict[str, str]):
-    assert ask(dev.url, "/api/v1/online", **headers).status == 200
-
-
-def test_the_api_says_who_is_online_and_in_which_rooms(dev: ServerProcess):
-    with joined(dev.url, "visitor-of-the-api") as client, joined(dev.url, "visitor-of-the-api") as tab:
-        member = client.call("room:enter", {"room": "/api/größe x", "state": {"at": 1}})["self"]
-        tab.call("room:enter", {"room": "/api/other"})
-        online = ask(dev.url, "/api/v1/online", **KEY).json()
-        assert online["count"] == len(online["members"])
-        assert [(one["connections"], one["name"]) for one in online["members"] if one["id"] == member["id"]] == [
-            (2, member["name"])
-        ]
-        room = ask(dev.url, "/api/v1/rooms/%2Fapi%2Fgr%C3%B6%C3%9Fe%20x", **KEY).json()
-        assert room == {"room": "/api/größe x", "count": 1, "members": [member]}
-        rooms = ask(dev.url, "/api/v1/rooms?prefix=/api/&limit=5", **KEY).json()["rooms"]
-        assert rooms == [{"room": "/api/größe x", "count": 1}, {"room": "/api/other", "count": 1}]
-        assert len(ask(dev.url, "/api/v1/rooms?prefix=/api/&limit=1", **KEY).json()["rooms"]) == 1
-
-
-def test_a_room_without_anybody_is_empty(dev: ServerProcess):
-    assert ask(dev.url, "/api/v1/rooms/nobody", **KEY).json() == {"room": "nobody", "count": 0, "members": []}
-
-
-@pytest.mark.parametrize("limit", ["0", "-1", "1001", "x", "%D9%A3", "1e3", "9" * 5000])
-def test_a_limit_out_of_range_is_told_the_range(dev: ServerProcess, limit: str):
-    answer = ask(dev.url, f"/api/v1/rooms?limit={limit}", **KEY)
-    assert answer.status == 400
-    assert answer.json()["detail"] == "limit must be a number from 1 to 1000."
 
 
 # -- Metrics -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ Rejected: one counter per room. A room that empties and fills again would have t
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
 from heapq import nsmallest
 from itertools import islice
 
@@ -88,7 +89,14 @@ class Roster:
 
     def ranking(self, prefix: str, limit: int) -> list[RoomCount]:
         """The rooms with the most people, reserved ones left out; ties by name."""
+        counts = ((-len(self._rooms[room].members), room) for room in self._names_of(prefix))
+        return [RoomCount(room, -negative) for negative, room in nsmallest(limit, counts)]
+
+    def by_name(self, prefix: str, limit: int) -> list[RoomCount]:
+        """The first rooms by name, reserved ones left out."""
+        return [RoomCount(room, len(self._rooms[room].members)) for room in islice(self._names_of(prefix), limit)]
+
+    def _names_of(self, prefix: str) -> Iterator[str]:
         start = bisect_left(self._names, prefix)
         end = bisect_right(self._names, prefix + LAST_CHARACTER, start)
-        counts = ((-len(self._rooms[room].members), room) for room in islice(self._names, start, end) if room != ONLINE)
-        return [RoomCount(room, -negative) for negative, room in nsmallest(limit, counts)]
+        return (room for room in islice(self._names, start, end) if room != ONLINE)

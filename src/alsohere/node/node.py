@@ -363,6 +363,17 @@ class Node:
         """The rooms with the most people."""
         return self._rooms.roster.ranking(prefix, limit)
 
+    def rooms_by_name(self, prefix: str, limit: int) -> list[RoomCount]:
+        """The first rooms by name."""
+        return self._rooms.roster.by_name(prefix, limit)
+
+    def whereabouts(self, user_id: str) -> tuple[Member | None, list[str]]:
+        """A user as a member of `@online`, invisible or not, and the rooms that they are in; (None, []) if they are not here."""
+        online = self._rooms.roster.room(ONLINE)
+        member = online.members.get(user_id) if online else None
+        person = self.presence.person(user_id)
+        return member, [room for room in person.memberships if room != ONLINE] if member and person else []
+
     @property
     def connection_count(self) -> int:
         """Connections of this node."""

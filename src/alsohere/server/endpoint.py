@@ -1,0 +1,207 @@
+"""One endpoint of the HTTP API: what it is asked with and answers, read from the signature of the function that serves it.
+
+Owns: paths (which request is meant), parameters and bodies (what is refused, and the sentence).
+Invariants: nothing reaches the function that its types do not allow; what is refused changes nothing. One declaration makes
+the check and the documentation (server/openapi.py), so they cannot differ.
+Rejected: a library for it, see docs/decisions/0008-openapi.md. Starlette's paths: they match the decoded path, in which the
+lock `a/check` and the question `check` about the lock `a` are the same; here `%2F` belongs to a name and `/` may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import cleandoc, signature
+from typing import Any, Literal, NamedTuple, get_type_hints
+from urllib.parse import unquote
+
+import msgspec
+from starlette.datastructures import QueryParams
+
+from alsohere.errors import BadRequest
+
+Method = Literal["GET", "POST", "DELETE"]
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class Parameter(NamedTuple):
+    """One field of the Struct that an endpoint is asked with."""
+
+    field: str
+    name: str  # in the path or the query
+    place: Literal["path", "query"]
+    type: Any
+    required: bool
+    rule: str  # the end of "limit must be …"
+
+
+class Endpoint:
+    """A method and a path, and the function that answers.
+
+    Args:
+        method: GET, POST or DELETE.
+        path: below `/api/v1`; at most one `{variable}`.
+        handler: a function or coroutine function; see server/http_api.py.
+        errors: the codes of the refusals that are its own; those of the key, of parameters and of bodies are added.
+        public: it is answered without the key.
+    """
+
+    def __init__(
+        self, method: Method, path: str, handler: Callable[..., Any], errors: Sequence[str] = (), *, public: bool = False
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.handler = handler
+        self.public = public
+        types = get_type_hints(handler, include_extras=True)
+        taken = signature(handler).parameters
+        assert set(taken) <= {"asked", "body"}, f"{handler} takes `asked` and `body`, and no other"
+        self.asked: type[msgspec.Struct] | None = types["asked"] if "asked" in taken else None
+        self.body: type[msgspec.Struct] | None = types["body"] if "body" in taken else None
+        self.answer: type = types["return"]
+        doc = cleandoc(handler.__doc__ or handler.__name__)  # no docstrings with -OO
+        self.summary, _, self.description = (part.strip() for part in doc.partition("\n"))
+        self.parameters = _parameters(self.asked, path) if self.asked else []
+        self._decoder = msgspec.json.Decoder(self.body) if self.body else None
+        own = {*errors, "bad_request"} | (set() if public else {"unauthenticated", "forbidden"})
+        self.errors = sorted(own | {"too_large"} if self.body else own)
+
+    @property
+    def name(self) -> str:
+        """The function's name: the operation's id."""
+        return self.handler.__name__
+
+    def read(self, variable: str | None, query: QueryParams) -> dict[str, Any]:
+        """The argument `asked`.
+
+        Args:
+            variable: the path's, decoded.
+            query: the query.
+
+        Raises:
+            BadRequest: a parameter is missing, unknown, given twice or out of its range.
+        """
+        _check_names(self.parameters, query)
+        if self.asked is None:
+            return {}
+        values = {}
+        for parameter in self.parameters:
+            text = variable if parameter.place == "path" else query.get(parameter.name)
+            if text is not None:
+                values[parameter.field] = _convert(parameter, text)
+            elif parameter.required:
+                raise BadRequest(f"{parameter.name} is missing; it must be {parameter.rule}.")
+        return {"asked": self.asked(**values)}
+
+    def read_body(self, body: bytes) -> dict[str, Any]:
+        """The argument `body`.
+
+        Raises:
+            BadRequest: it is not JSON, or a field is not what it must be; the sentence names the field.
+        """
+        if self._decoder is None:
+            return {}
+        try:
+            return {"body": self._decoder.decode(body)}
+        except msgspec.ValidationError as error:  # "Expected `int`, got `str` - at `$.fence`"
+            wrong, _, place = str(error).partition(" - at `$")
+            where = place.strip("`.")
+            raise BadRequest(f"{where}: {wrong}." if where else f"{wrong}.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRequest(f"The body is not JSON: {error}.") from None
+
+
+class Template:
+    """A path with at most one variable, which takes whatever stands between what is before and behind it."""
+
+    def __init__(self, path: str) -> None:
+        before, variable, behind = path.partition("{")
+        self.before = before.strip("/").split("/")
+        self.behind = behind.partition("}")[2].strip("/").split("/") if behind.partition("}")[2] else []
+        self.has_variable = bool(variable)
+        # Of two paths that both match, the more special is meant: one without a variable, then one with more behind it.
+        self.generality = (self.has_variable, -len(self.behind))
+
+    def match(self, segments: list[str]) -> str | Literal[False] | None:
+        """The variable's text, still encoded; None if there is no variable; False if the path is another."""
+        if not self.has_variable:
+            return None if segments == self.before else False
+        end = len(segments) - len(self.behind)
+        if end <= len(self.before) or segments[: len(self.before)] != self.before or segments[end:] != self.behind:
+            return False
+        return "/".join(segments[len(self.before) : end])
+
+
+def segments_of(path: str, raw_path: bytes | None) -> list[str]:
+    """The segments of a path as the client encoded them.
+
+    Args:
+        path: below the mount point, decoded.
+        raw_path: the whole, as sent; servers may leave it out, and then `/` in names cannot be told from the path's own.
+    """
+    raw = (raw_path or b"").decode("latin-1").partition("?")[0]
+    whole = unquote(raw)
+    if not whole.endswith(path):
+        return path.split("/")[1:]
+    mount = whole[: len(whole) - len(path)]
+    return raw.split("/")[1 + mount.count("/") :]
+
+
+def decode_variable(text: str) -> str:
+    """A variable's text, decoded.
+
+    Raises:
+        BadRequest: it is not UTF-8.
+    """
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequest("The path is not UTF-8, percent-encoded.") from None
+
+
+def _parameters(asked: type[msgspec.Struct], path: str) -> list[Parameter]:
+    types = get_type_hints(asked, include_extras=True)
+    found = []
+    for field in msgspec.structs.fields(asked):
+        name, place = field.encode_name, "path" if f"{{{field.encode_name}}}" in path else "query"
+        rule = _rule(msgspec.inspect.type_info(types[field.name]))
+        found.append(Parameter(field.name, name, place, types[field.name], field.required, rule))  # type: ignore[arg-type]
+    return found
+
+
+def _check_names(parameters: list[Parameter], query: QueryParams) -> None:
+    known = [parameter.name for parameter in parameters if parameter.place == "query"]
+    for name in query:
+        if name not in known:
+            takes = f"this takes {', '.join(known)}" if known else "this takes none"
+            raise BadRequest(f"There is no parameter {name[:50]!r}; {takes}.")
+        if len(query.getlist(name)) > 1:
+            raise BadRequest(f"{name} is given more than once.")
+
+
+def _convert(parameter: Parameter, text: str) -> Any:
+    try:
+        value = msgspec.convert(text, parameter.type, strict=False)
+        # Lax also reads 1e3 and 1.0 as whole numbers; nobody means to write a limit so.
+        if type(value) is not int or text.lstrip("-").isdigit():
+            return value
+    except (msgspec.ValidationError, UnicodeEncodeError):
+        pass
+    raise BadRequest(f"{parameter.name} must be {parameter.rule}.")
+
+
+def _rule(info: msgspec.inspect.Type) -> str:
+    if isinstance(info, msgspec.inspect.Metadata):
+        return _rule(info.type)
+    if isinstance(info, msgspec.inspect.UnionType):
+        return " or ".join(_rule(one) for one in info.types if not isinstance(one, msgspec.inspect.NoneType))
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return "one of " + ", ".join(map(str, info.values))
+    if isinstance(info, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
+        if info.ge is None:
+            return "a number"
+        return f"a number from {info.ge}" + (f" to {info.le}" if info.le is not None else "")
+    if isinstance(info, msgspec.inspect.StrType) and info.max_length is not None:
+        return f"a text of {info.min_length or 0} to {info.max_length} characters"
+    if isinstance(info, msgspec.inspect.DateType):
+        return "a day (YYYY-MM-DD)"
+    return "true or false" if isinstance(info, msgspec.inspect.BoolType) else "a text"

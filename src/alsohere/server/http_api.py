@@ -1,0 +1,166 @@
+"""The HTTP API for back ends: everything below `/api/v1`.
+
+Owns: who may ask (the API key), reading requests, answering, and the one way from a refusal to an HTTP error. What is asked
+stands in lists of endpoints beside this file: server/presence_api.py and its like.
+Invariants: no endpoint is reached without the key. Whatever goes wrong is answered with problem+json. Only paths of endpoints
+are ours; the rest of `/api` belongs to the application that is wrapped.
+
+To add an endpoint, write a function and list it:
+
+    class FenceCheck(msgspec.Struct, forbid_unknown_fields=True):
+        fence: Annotated[int, Meta(ge=1, description="what the editor was granted")]
+        user: str | None = None
+
+    class LockAsked(msgspec.Struct):
+        lock: Annotated[str, Meta(min_length=1, max_length=200, description="its name, percent-encoded")]
+
+    class LockApi:
+        async def check_fence(self, asked: LockAsked, body: FenceCheck) -> FenceChecked:
+            '''Whether a fence is the newest.       <- the summary; what follows is the description
+
+            Ask this when you save.
+            '''
+            ...
+
+    def lock_endpoints(node: Node) -> list[Endpoint]:
+        api = LockApi(node)
+        return [Endpoint("POST", "/locks/{lock}/check", api.check_fence, errors=["unavailable"])]
+
+`asked` is a Struct of the path's variable and the query's parameters (a field with a default may be left out; `from` is written
+`from_: … = msgspec.field(name="from")`), `body` is the JSON body, and the return annotation is the answer's Struct. All three
+are checked and documented from their types. The function may be async; it raises a `Refusal` to refuse, with a code of `errors`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Iterable
+from inspect import isawaitable
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, NoMatchFound
+
+from alsohere.config import Config
+from alsohere.errors import BadRequest, Forbidden, Refusal, Unauthenticated
+from alsohere.server.endpoint import MAX_BODY_BYTES, Endpoint, Template, decode_variable, segments_of
+from alsohere.server.openapi import document_of
+from alsohere.server.problems import problem, refusal_problem
+
+PREFIX = "/api/v1"
+log = logging.getLogger("alsohere.http")
+
+
+class HttpApi:
+    """All endpoints, and who may ask them.
+
+    Args:
+        config: `api_key`.
+        endpoints: their lists, one after the other.
+    """
+
+    def __init__(self, config: Config, endpoints: Iterable[Endpoint]) -> None:
+        self._api_key = config.api_key.get_secret_value().encode() if config.api_key else None
+        self.endpoints = [*endpoints, Endpoint("GET", "/openapi.json", self.openapi, public=True)]
+        self._document = document_of(self.endpoints)
+        by_path: dict[str, list[Endpoint]] = {}
+        for endpoint in self.endpoints:
+            by_path.setdefault(endpoint.path, []).append(endpoint)
+        ordered = sorted(by_path, key=lambda path: Template(path).generality)
+        self.routes: list[BaseRoute] = [ApiRoute(self, path, by_path[path]) for path in ordered]
+
+    def openapi(self) -> dict[str, Any]:
+        """This document."""
+        return self._document
+
+    async def answer(self, endpoint: Endpoint, variable: str | None, request: Request) -> Response:
+        """Authorise, read, call, encode.
+
+        Args:
+            endpoint: which one.
+            variable: the path's, still encoded.
+            request: with the key, the query and the body.
+        """
+        try:
+            if not endpoint.public:
+                self._authorise(request)
+            text = None if variable is None else decode_variable(variable)
+            arguments = endpoint.read(text, request.query_params)
+            if endpoint.body is not None:
+                arguments |= endpoint.read_body(await _body_of(request))
+            answer = endpoint.handler(**arguments)
+            if isawaitable(answer):
+                answer = await answer
+            return json(answer)
+        except Unauthenticated as refusal:
+            return problem(refusal.code, refusal.message, {"www-authenticate": "Bearer"})
+        except Refusal as refusal:
+            return refusal_problem(refusal)
+        except Exception:  # a barrier: a fault of ours is told as one, and its trace is for our log only
+            log.exception("the endpoint %s %s failed", endpoint.method, endpoint.path)
+            return problem("internal", "This failed; see the server's log.")
+
+    def _authorise(self, request: Request) -> None:
+        if self._api_key is None:
+            raise Forbidden("The API is off: set ALSOHERE_API_KEY to switch it on.")
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        # Bytes: compare_digest raises on text that is not ASCII.
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._api_key):
+            raise Unauthenticated("Send the API key as `Authorization: Bearer …` or `X-API-Key`.")
+
+
+class ApiRoute(BaseRoute):
+    """The endpoints of one path."""
+
+    def __init__(self, api: HttpApi, path: str, endpoints: list[Endpoint]) -> None:
+        self._api = api
+        self.path = PREFIX + path
+        self._template = Template(self.path)
+        self._endpoints = {endpoint.method: endpoint for endpoint in endpoints}
+
+    def matches(self, scope: Any) -> tuple[Match, Any]:
+        """For Starlette's router; any method is ours."""
+        variable = self._template.match(segments_of(scope["path"], scope.get("raw_path")))
+        return (Match.NONE, {}) if variable is False else (Match.FULL, {"api_variable": variable})
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request that matches."""
+        request = Request(scope, receive)
+        endpoint = self._endpoints.get("GET" if request.method == "HEAD" else request.method)  # type: ignore[call-overload]
+        if endpoint is None:
+            allowed = ", ".join(self._endpoints).replace("GET", "GET, HEAD")
+            response = problem("bad_method", f"This path is asked with {allowed}.", {"allow": allowed})
+        else:
+            response = await self._api.answer(endpoint, scope["api_variable"], request)
+        await response(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        """Not used: these routes have no names."""
+        raise NoMatchFound(name, path_params)
+
+
+def json(content: Any) -> Response:
+    """A JSON answer, of this moment."""
+    return Response(msgspec.json.encode(content), media_type="application/json", headers={"cache-control": "no-store"})
+
+
+async def _body_of(request: Request) -> bytes:
+    too_large = BadRequest(f"A body has at most {MAX_BODY_BYTES} bytes.", code="too_large")
+    told = request.headers.get("content-length", "0")
+    if not (told.isascii() and told.isdigit()) or int(told[:16]) > MAX_BODY_BYTES:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect:
+        raise BadRequest("The body was given up half-way.") from None
+    return b"".join(parts)

@@ -1,0 +1,106 @@
+"""The OpenAPI 3.1 document, made from the endpoints and the Structs that they are asked and answered with.
+
+msgspec writes JSON Schema 2020-12, which is the schema language of OpenAPI 3.1, so schemas are taken as they are. Why no
+library: docs/decisions/0008-openapi.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from alsohere import __about__
+from alsohere.server.endpoint import Endpoint, Parameter
+from alsohere.server.problems import TITLES, Problem, status_of
+
+REF = "#/components/schemas/{name}"
+KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+DESCRIPTION = (
+    "Every request carries the key of `ALSOHERE_API_KEY`, as `Authorization: Bearer …` or as `X-API-Key`. "
+    "Errors are `application/problem+json`, whose `code` is stable and whose `detail` says the fix."
+)
+
+
+def document_of(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI document of some endpoints, in the order in which they are to be read."""
+    names = [endpoint.name for endpoint in endpoints]
+    assert len(set(names)) == len(names), f"two endpoints have the same name: {sorted(names)}"
+    structs = [one for endpoint in endpoints for one in (endpoint.answer, endpoint.body) if one is not None]
+    schemas = _schemas([*structs, Problem])[1]
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "alsohere", "version": __about__.VERSION, "description": DESCRIPTION},
+        "servers": [{"url": "../v1"}],  # from /api/v1/openapi.json, wherever that is mounted
+        "security": [{name: []} for name in KEYS],
+        "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, endpoints))],
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": KEYS},
+    }
+
+
+def _tag(endpoint: Endpoint) -> str:
+    return endpoint.path.split("/")[1]
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {"operationId": endpoint.name, "summary": endpoint.summary, "tags": [_tag(endpoint)]}
+    if endpoint.public:
+        operation["security"] = []
+    if endpoint.description:
+        operation["description"] = endpoint.description
+    if endpoint.parameters:
+        operation["parameters"] = [_parameter(parameter, endpoint.asked) for parameter in endpoint.parameters]
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, "content": _content("application/json", endpoint.body)}
+    return operation | {"responses": _responses(endpoint)}
+
+
+def _parameter(parameter: Parameter, asked: type[msgspec.Struct] | None) -> dict[str, Any]:
+    assert asked is not None
+    schema = _schemas([parameter.type])[0]
+    described = {"description": schema.pop("description")} if "description" in schema else {}
+    if not parameter.required:
+        default = next(field.default for field in msgspec.structs.fields(asked) if field.name == parameter.field)
+        schema |= {} if default is None else {"default": msgspec.to_builtins(default)}
+    place = {"name": parameter.name, "in": parameter.place, "required": parameter.required}
+    return place | described | {"schema": _without_null(schema)}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """`None` as a default means "left out": no text in a URL is null."""
+    options = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return schema if not options else rest | (options[0] if len(options) == 1 else {"anyOf": options})
+
+
+def _responses(endpoint: Endpoint) -> dict[str, Any]:
+    answer = (endpoint.answer.__doc__ or "").partition("\n")[0] or "The answer."
+    responses: dict[str, Any] = {"200": {"description": answer, "content": _content("application/json", endpoint.answer)}}
+    codes: dict[int, list[str]] = {}
+    for code in endpoint.errors:
+        codes.setdefault(status_of(code), []).append(code)
+    for status, known in sorted(codes.items()):
+        described = f"{TITLES[status]}: " + ", ".join(f"`{code}`" for code in sorted(known))
+        responses[str(status)] = {"description": described, "content": _content("application/problem+json", Problem)}
+    return responses
+
+
+def _content(media_type: str, struct: type) -> dict[str, Any]:
+    return {media_type: {"schema": _schemas([struct])[0]}}
+
+
+def _schemas(types: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of the first type, and the components that it and the others refer to."""
+    schemas, components = msgspec.json.schema_components(types, schema_hook=_schema_of_other, ref_template=REF)
+    return schemas[0], components
+
+
+def _schema_of_other(type_: type) -> dict[str, Any]:
+    if type_ is object:  # whatever the application has put into `info`
+        return {"description": "Any JSON value."}
+    raise NotImplementedError
