@@ -15,13 +15,16 @@ from alsohere.errors import (
     ConfigError,
     Forbidden,
     LimitReached,
+    NotHolder,
     NotInRoom,
+    NotWaiting,
     RateExceeded,
     Refusal,
     Unauthenticated,
 )
-from alsohere.facts import Member, RoomCount
+from alsohere.facts import LockAnswer, LockChanged, Member, Person, RoomCount
 from alsohere.node.connection import Connection
+from alsohere.server.receipts import Receipt, verify_receipt
 from alsohere.types import ONLINE, User
 
 __all__ = [
@@ -34,13 +37,20 @@ __all__ = [
     "Connection",
     "Forbidden",
     "LimitReached",
+    "LockAnswer",
+    "LockChanged",
     "Member",
     "Namespace",
+    "NotHolder",
     "NotInRoom",
+    "NotWaiting",
+    "Person",
     "RateExceeded",
+    "Receipt",
     "Refusal",
     "RoomCount",
     "Unauthenticated",
     "User",
     "__version__",
+    "verify_receipt",
 ]

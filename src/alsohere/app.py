@@ -14,15 +14,16 @@ from typing import Any, TypeVar
 
 from starlette.routing import Match, Router
 
+from alsohere import rules
 from alsohere.backends.memory import MemoryRooms
+from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.config import Config
-from alsohere.domain.feed import FeedRules
 from alsohere.domain.identity import check_user
 from alsohere.errors import BadRequest
-from alsohere.facts import Member, RoomCount
+from alsohere.facts import LockChanged, Member, RoomCount
 from alsohere.node.clock import Pulse, SystemClock
 from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event, check_handled
-from alsohere.node.node import Node, NodeRules
+from alsohere.node.node import Node
 from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_websocket, serve_engine, serve_websocket
 from alsohere.server.auth import IdentityRule, Tokens
 from alsohere.server.engine import Engine
@@ -31,6 +32,7 @@ from alsohere.server.origin import OriginRule
 from alsohere.server.presence_api import presence_endpoints
 from alsohere.server.problems import problem
 from alsohere.server.proxies import ProxyRule
+from alsohere.server.receipts import Receipts
 from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route
 from alsohere.session.session import SessionRules
@@ -101,17 +103,22 @@ class AlsoHere(Namespace):
         self.tokens = Tokens(self.config)
         self.identities = IdentityRule(self.config, self.tokens, self._hooks_of_app)
         clock = SystemClock()
+        incarnation = secrets.token_hex(4)
         self._pulse = Pulse(clock)
         self.node = Node(
-            rooms=MemoryRooms(epoch=secrets.token_hex(4)),
-            rules=_node_rules(self.config),
-            session_rules=_session_rules(self.config),
-            feed_rules=_feed_rules(self.config),
+            rooms=MemoryRooms(epoch=incarnation),
+            rules=rules.node_rules(self.config),
+            session_rules=rules.session_rules(self.config),
+            feed_rules=rules.feed_rules(self.config),
             hooks=self._hooks_of_app,
             authenticator=self.identities,
             token_verifier=self.tokens.verify,
             clock=clock,
             alarm=self._pulse.wake,
+            lock_store=MemoryLocks(first_fence=clock.wall_ms()),
+            lock_rules=rules.lock_rules(self.config),
+            receipts=Receipts(self.config),
+            incarnation=incarnation,
         )
         self._pulse.advance = self.node.advance
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
@@ -144,8 +151,9 @@ class AlsoHere(Namespace):
     def authorize(self, function: F) -> F:
         """Decide what users may do: `async def may(user, action, room) -> bool`.
 
-        `action` is "enter", "watch" or "ranking" (its `room` is the prefix). Asked after a token's own `rooms`. What is
-        refused is answered `forbidden`, whether or not the room exists.
+        `action` is "enter", "watch", "ranking" (its `room` is the prefix), "lock" or "take" (`room` is the name of the lock).
+        Asked after the `rooms` of a token; without this hook nobody may take. What is refused is answered `forbidden`, whether or
+        not the room exists.
         """
         self._hooks_of_app.authorize = function
         return function
@@ -163,6 +171,16 @@ class AlsoHere(Namespace):
     def on_leave(self, function: F) -> F:
         """Call `function(room, member, reason)` when a user has left a room with their last tab, after the grace."""
         self._hooks_of_app.leave.append(Handler(function))
+        return function
+
+    def on_lock_granted(self, function: F) -> F:
+        """Call `function(conn, lock, fence)` when a connection that waited for a lock has got it."""
+        self._hooks_of_app.lock_granted.append(Handler(function))
+        return function
+
+    def on_lock_lost(self, function: F) -> F:
+        """Call `function(conn, lock, reason)` when a lock was taken from the connection that held it."""
+        self._hooks_of_app.lock_lost.append(Handler(function))
         return function
 
     def namespace(self, name: str) -> Namespace:
@@ -246,6 +264,27 @@ class AlsoHere(Namespace):
             limit: how many, at most.
         """
         return self.node.ranking(prefix, limit)
+
+    async def lock(self, lock: str) -> LockChanged:
+        """Who has a lock, and who waits for it; `holder` is None if nobody has it.
+
+        Args:
+            lock: its name.
+        """
+        return self.node.locks.board.get(lock).shown()
+
+    async def check_fence(self, lock: str, fence: int, *, user: str | None = None) -> bool:
+        """Whether who saves with this fence holds the lock now. Ask in the request that saves; see docs/howto/lock-a-form.md.
+
+        Args:
+            lock: its name.
+            fence: what the client saves with.
+            user: also whether this user is the holder.
+
+        Raises:
+            Unavailable: the database cannot be asked now.
+        """
+        return await self.node.locks.check(lock, fence, user)
 
     async def kick(self, user_id: str) -> int:
         """End every connection of a user; their clients stay away. Returns how many there were.
@@ -381,33 +420,3 @@ def _check_list(names: object, what: str) -> None:
     # A string is a list of its letters: the message would go to others, and the "*" of "/docs/*" grants everything.
     if isinstance(names, (str, bytes)):
         raise BadRequest(f"{what} takes a list, as in {what}=[{names!r}].")
-
-
-def _session_rules(config: Config) -> SessionRules:
-    return SessionRules(config.ping_interval_s, config.ping_timeout_s, config.connect_timeout_s, config.max_payload_bytes)
-
-
-def _feed_rules(config: Config) -> FeedRules:
-    return FeedRules(
-        tick_s=config.tick_s,
-        full_limit=config.room_full_limit,
-        full_again=config.room_full_again,
-        sample_size=config.sample_size,
-    )
-
-
-def _node_rules(config: Config) -> NodeRules:
-    return NodeRules(
-        leave_grace_s=config.leave_grace_s,
-        connections=config.connections,
-        connections_per_user=config.connections_per_user,
-        pending_per_client=config.pending_per_client,
-        rooms_per_connection=config.rooms_per_connection,
-        watches_per_connection=config.watches_per_connection,
-        packets_per_s=config.packets_per_s,
-        packet_burst=config.packet_burst,
-        outbox_bytes=config.outbox_bytes,
-        outbox_age_s=config.outbox_age_s,
-        # Heartbeats may be late by a twentieth of the shortest of their intervals.
-        wheel_resolution_s=min(0.1, config.ping_interval_s / 20, config.ping_timeout_s / 20),
-    )

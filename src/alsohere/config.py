@@ -89,12 +89,22 @@ class Config(BaseSettings):
     room_full_again: int = Field(150, ge=0, le=10_000, description="members at which they are shown everybody again")
     sample_size: int = Field(50, ge=1, le=1000, description="members in a sample")
 
+    # -- Locks -------------------------------------------------------------------------------------------------------
+    lock_lease_s: float = Field(60.0, ge=3, le=3600, description="seconds until a lock that nobody renews is free")
+    lock_grace_s: float = Field(10.0, ge=0, le=300, description="seconds that a lock waits for a holder whose connection is lost")
+    lock_idle_s: float = Field(120.0, ge=1, le=86_400, description="seconds without a touch after which a holder is warned")
+    lock_warning_s: float = Field(20.0, ge=1, le=3600, description="seconds between that warning and the loss of the lock")
+    lock_request_s: float = Field(20.0, ge=0, le=3600, description="seconds that a holder has to save when asked to hand over")
+    lock_queue: int = Field(50, ge=0, le=10_000, description="users that may wait for one lock")
+    lock_receipt_s: float = Field(300.0, ge=10, le=86_400, description="seconds that a receipt for a lock can be shown")
+
     # -- Limits ------------------------------------------------------------------------------------------------------
     connections: int = Field(18_000, ge=1, description="sessions of one process; also kept below 90 % of its open files")
     connections_per_user: int = Field(100, ge=1, description="connections of one user")
     pending_per_client: int = Field(1_000, ge=1, description="sessions of one address that have not joined a namespace")
     rooms_per_connection: int = Field(32, ge=1, description="rooms that one connection is in")
     watches_per_connection: int = Field(100, ge=1, description="rooms that one connection watches")
+    locks_per_connection: int = Field(32, ge=1, description="locks that one connection holds or waits for")
     packets_per_s: float = Field(50.0, gt=0, description="packets per second that a client may send for long")
     packet_burst: int = Field(200, ge=1, description="packets that a client may send at once")
     outbox_bytes: int = Field(256 * 1024, ge=4096, description="bytes that may wait for one slow client")

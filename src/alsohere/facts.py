@@ -17,6 +17,7 @@ Mode = Literal["full", "sample", "count", "none"]
 Status = Literal["active", "idle", "away", "invisible"]
 LeaveReason = Literal["left", "disconnected", "timeout", "kicked", "node_lost"]
 GrantReason = Literal["released", "handed_over", "expired", "idle", "taken"]
+LockStatus = Literal["held", "queued", "asked", "refused"]
 LossReason = Literal["moved", "handed_over", "idle", "taken", "expired", "revoked"]
 At = tuple[str, int]
 """A position on the wire: [epoch, seq]."""
@@ -159,6 +160,23 @@ class LockLost(msgspec.Struct, omit_defaults=True, frozen=True):
     reason: LossReason
     by: Person | None = None
     why: str | None = None
+
+
+class LockAnswer(msgspec.Struct, omit_defaults=True, frozen=True):
+    """How who asked stands with a lock.
+
+    `held`: save with `fence`. `queued` and `asked`: `position` 1 is next. `refused`: somebody else has it.
+    """
+
+    lock: str
+    status: LockStatus
+    holder: Person | None
+    waiting: int
+    fence: int | None = None
+    expires_at: int | None = None
+    position: int | None = None
+    hand_over_at: int | None = None
+    receipt: str | None = None
 
 
 LockFact = LockGranted | LockRequested | LockWarned | LockLost

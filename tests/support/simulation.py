@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 from alsohere.backends.memory import MemoryRooms
+from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.domain.feed import FeedRules
+from alsohere.domain.locks import LockRules
 from alsohere.errors import CloseCode, Unauthenticated
 from alsohere.node.handshake import Handshake
 from alsohere.node.hooks import Handler, Hooks
 from alsohere.node.node import Node, NodeRules
 from alsohere.node.peer import Peer
+from alsohere.ports import LockStore
 from alsohere.session.session import SessionRules
 from alsohere.types import User
 from alsohere.wire.engineio import Packet
@@ -34,7 +37,13 @@ class World:
     """A node, its clock, and everything that its hooks were told."""
 
     def __init__(
-        self, rules: NodeRules | None = None, feed_rules: FeedRules | None = None, session_rules: SessionRules | None = None
+        self,
+        rules: NodeRules | None = None,
+        feed_rules: FeedRules | None = None,
+        session_rules: SessionRules | None = None,
+        lock_store: LockStore | None = None,
+        lock_rules: LockRules | None = None,
+        incarnation: str = "n1",
     ) -> None:
         self.clock = SimulatedClock()
         self.hooks = Hooks()
@@ -44,6 +53,7 @@ class World:
         self.hooks.update.append(Handler(lambda room, member: self.told.append(("update", room, member.id))))
         self.hooks.leave.append(Handler(self._left))
         self.rooms = MemoryRooms(epoch="e1")
+        self.lock_store = lock_store or MemoryLocks(first_fence=0)
         self.due_s: float | None = None
         self.node = Node(
             rooms=self.rooms,
@@ -55,6 +65,10 @@ class World:
             token_verifier=lambda token: self.user({"user": token}),
             clock=self.clock,
             alarm=self._alarm,
+            lock_store=self.lock_store,
+            lock_rules=lock_rules or LockRules(),
+            receipts=lambda lock, fence, user: f"{lock} {fence} {user}",
+            incarnation=incarnation,
         )
 
     def _left(self, room: str, member: Any, reason: str) -> None:

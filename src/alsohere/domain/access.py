@@ -41,6 +41,21 @@ def check_room(room: str) -> None:
         raise BadRequest("Room names that begin with @ are reserved; the only one is @online.", code="bad_room")
 
 
+def check_lock(lock: str) -> str:
+    """The name of a lock, if it is one: a room, or `room#field`.
+
+    Raises:
+        BadRequest: (bad_lock) it is not.
+    """
+    try:
+        check_room(lock)
+        check_room(lock.partition("#")[0])
+    except BadRequest:
+        sentence = "A lock is named like a room, or room#field: 1 to 200 bytes of NFC text without control characters."
+        raise BadRequest(sentence, code="bad_lock") from None
+    return lock
+
+
 def _has_control(room: str) -> bool:
     # Cc: controls; Cf: invisible format marks such as RTL override; Cs: surrogates; Zl, Zp: line and paragraph separators.
     # The two joiners are format marks too, but Persian words and many emoji are written with them.

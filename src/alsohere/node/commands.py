@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from alsohere.domain.access import check_granted, check_ranking_granted, check_room
+from alsohere.domain.access import check_granted, check_lock, check_ranking_granted, check_room
+from alsohere.domain.lock import room_of
 from alsohere.domain.ranking import MAX_LIMIT
 from alsohere.errors import BadRequest, Disconnect, Forbidden, RateExceeded, Refusal
-from alsohere.facts import Snapshot
+from alsohere.facts import LockAnswer, Snapshot
 from alsohere.node.connection import Connection
 from alsohere.session.events import EventReceived
 from alsohere.types import ONLINE
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # A ranking costs a pass over the rooms of its prefix, so asking for one counts as so many packets.
 RANKING_PACKETS = 10
+MAX_WHY = 500
 
 
 class ErrorBody(msgspec.Struct, omit_defaults=True):
@@ -80,6 +82,8 @@ def _enter(node: Node, connection: Connection, command: events.RoomEnter, answer
     def answered(snapshot: Snapshot) -> None:
         content = {key: value for key, value in msgspec.structs.asdict(snapshot).items() if value is not msgspec.UNSET}
         answer.ok({"self": node.member_of(connection, command.room) or member, **content})
+        if command.watch != "none":
+            node.locks.board.show(connection, command.room)
 
     if command.watch == "none":
         node.unwatch(connection, command.room)
@@ -109,6 +113,8 @@ def _watch(node: Node, connection: Connection, command: events.RoomWatch, answer
         snapshots[snapshot.room] = snapshot
         if len(snapshots) == len(rooms):
             answer.ok({"self": node.member_of(connection, ONLINE), "rooms": [snapshots[room] for room in rooms]})
+            for room in rooms:
+                node.locks.board.show(connection, room)
 
     for room in rooms:
         node.watch(connection, room, command.watch, command.since, answered)
@@ -141,6 +147,46 @@ def _check_ranking(command: events.RankingWatch | events.RankingUnwatch) -> None
         check_room(command.prefix)
 
 
+def _lock_answer(answer: Answer) -> Callable[[LockAnswer | Refusal], None]:
+    def answered(result: LockAnswer | Refusal) -> None:
+        if isinstance(result, Refusal):
+            answer.refused(result)
+        else:
+            answer.ok(msgspec.to_builtins(result))
+
+    return answered
+
+
+def _done(answer: Answer) -> Callable[[LockAnswer | Refusal], None]:
+    return lambda result: answer.refused(result) if isinstance(result, Refusal) else answer.ok()
+
+
+def _acquire_lock(node: Node, connection: Connection, command: events.LockAcquire, answer: Answer) -> None:
+    node.locks.acquire(connection, command.lock, _lock_answer(answer), wait=command.wait)
+
+
+def _release_lock(node: Node, connection: Connection, command: events.LockRelease, answer: Answer) -> None:
+    node.locks.release(connection, command.lock, command.fence, _done(answer))
+
+
+def _touch_lock(node: Node, connection: Connection, command: events.LockTouch, answer: Answer) -> None:
+    node.locks.touch(connection, command.lock, command.fence, _lock_answer(answer))
+
+
+def _request_lock(node: Node, connection: Connection, command: events.LockAsk, answer: Answer) -> None:
+    node.locks.request(connection, command.lock, _lock_answer(answer))
+
+
+def _hand_over_lock(node: Node, connection: Connection, command: events.LockHandOver, answer: Answer) -> None:
+    node.locks.hand_over(connection, command.lock, command.to, command.fence, _done(answer))
+
+
+def _take_lock(node: Node, connection: Connection, command: events.LockTake, answer: Answer) -> None:
+    if len(command.why) > MAX_WHY:
+        raise BadRequest(f"why is at most {MAX_WHY} characters.")
+    node.locks.take(connection, command.lock, command.why, _lock_answer(answer))
+
+
 def _identify(node: Node, connection: Connection, command: events.UserIdentify, answer: Answer) -> None:
     user = node.identify(connection, node.verify_token(command.token))
     answer.ok({"self": {"id": user.id, "name": user.name, "info": user.info, "anonymous": user.anonymous}})
@@ -159,6 +205,10 @@ def _room(command: Any) -> list[str]:
     return [command.room]
 
 
+def _room_of_lock(command: Any) -> list[str]:
+    return [room_of(check_lock(command.lock))]
+
+
 def _rooms(command: Any) -> list[str]:
     return list(dict.fromkeys(command.rooms))
 
@@ -171,6 +221,12 @@ _RUN: dict[str, tuple[str | None, Callable[[Any], list[str]], Callable[..., None
     "room:unwatch": (None, _rooms, _unwatch),
     "ranking:watch": ("ranking", lambda command: [command.prefix] if command.prefix else [], _watch_ranking),
     "ranking:unwatch": (None, _nowhere, _unwatch_ranking),
+    "lock:acquire": ("lock", _room_of_lock, _acquire_lock),
+    "lock:release": (None, _room_of_lock, _release_lock),
+    "lock:touch": (None, _room_of_lock, _touch_lock),
+    "lock:request": ("lock", _room_of_lock, _request_lock),
+    "lock:hand_over": (None, _room_of_lock, _hand_over_lock),
+    "lock:take": ("take", _room_of_lock, _take_lock),
     "user:identify": (None, _nowhere, _identify),
     "user:status": (None, _nowhere, _status),
 }
@@ -201,6 +257,8 @@ def execute(node: Node, connection: Connection, name: str, event: EventReceived)
                 check_granted(connection.user, room)
         if command.action == "watch":  # before the application is asked about each of them
             node.check_watch_limit(connection, rooms)
+        if command.action == "take" and node.hooks.authorize is None:
+            raise Forbidden("Nobody may take locks here: the application has no authorize hook that allows it.")
         if command.action is not None and node.hooks.authorize is not None:
             return _ask_and_run(node, connection, command, argument, answer)
         command.run(node, connection, argument, answer)
@@ -212,7 +270,8 @@ def execute(node: Node, connection: Connection, name: str, event: EventReceived)
 async def _ask_and_run(node: Node, connection: Connection, command: Command, argument: Any, answer: Answer) -> None:
     assert command.action is not None
     try:
-        for room in command.rooms(argument) or [""]:
+        # About a lock the application is asked by the lock's name: it may be one field of the room.
+        for room in [argument.lock] if command.action in ("lock", "take") else command.rooms(argument) or [""]:
             await authorize(node, connection, command.action, room)
         if connection.connected:
             command.run(node, connection, argument, answer)

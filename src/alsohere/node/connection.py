@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from alsohere.facts import Member, Watch
+from alsohere.facts import LockAnswer, Member, Watch
 from alsohere.types import Scalar, User
 from alsohere.wire.socketio import decode_value
 
@@ -173,6 +173,38 @@ class Connection:
             NotInRoom: the connection has ended.
         """
         self._node.identify(self, user)
+
+    async def acquire(self, lock: str, *, wait: bool = True, grace: bool = True) -> LockAnswer:
+        """Get the right to edit something for this connection, or a place in the queue.
+
+        The client is sent nothing of it: what comes later is told to `on_lock_granted` and `on_lock_lost`.
+
+        Args:
+            lock: a room, or `room#field`.
+            wait: take a place in the queue if somebody else has it.
+            grace: False gives it up at once when the connection is lost.
+
+        Returns:
+            `status` is "held" (with `fence`), "queued" or "refused".
+
+        Raises:
+            BadRequest: that is no name of a lock.
+            LimitReached: the connection has too many locks, or the queue is full.
+            Unavailable: the database cannot be reached.
+        """
+        return await self._node.locks.acquired(self, lock, wait=wait, grace=grace)
+
+    async def release(self, lock: str) -> None:
+        """Give a lock back, or the place in its queue.
+
+        Args:
+            lock: its name.
+
+        Raises:
+            NotHolder: this connection has neither.
+            Unavailable: the database cannot be reached.
+        """
+        await self._node.locks.released(self, lock)
 
     async def disconnect(self) -> None:
         """End this connection; the client stays away until it is told to connect again."""

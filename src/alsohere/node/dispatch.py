@@ -124,6 +124,11 @@ class Dispatch:
             # Always: too many waiting events are one of the reasons why connections end.
             self._lane(connection).submit(lambda handler=handler: self.guard(handler, [connection, reason]), always=True)  # type: ignore[misc]
 
+    def tell(self, connection: Connection, handlers: list[Handler], args: list[Any]) -> None:
+        """Call hooks about a connection, after what its handlers still do."""
+        for handler in handlers:
+            self._lane(connection).submit(lambda handler=handler: self.guard(handler, args), always=True)  # type: ignore[misc]
+
     def guard(self, handler: Handler, args: list[Any]) -> Coroutine[Any, Any, None] | None:
         """Call a handler whose result nobody wants."""
         try:

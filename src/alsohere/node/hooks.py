@@ -70,6 +70,8 @@ class Hooks:
         self.enter: list[Handler] = []
         self.update: list[Handler] = []
         self.leave: list[Handler] = []
+        self.lock_granted: list[Handler] = []
+        self.lock_lost: list[Handler] = []
 
     @property
     def watches_presence(self) -> bool:

@@ -107,6 +107,11 @@ class Hub:
         audience = self._audiences.get(room)
         return list(audience.inside) if audience else ()
 
+    def watchers(self, room: str) -> Iterable[Connection]:
+        """The connections of this node that watch the room and have been told how it is."""
+        audience = self._audiences.get(room)
+        return [connection for watchers in audience.watchers.values() for connection in watchers] if audience else ()
+
     # -- Watching ----------------------------------------------------------------------------------------------------
 
     def watch(

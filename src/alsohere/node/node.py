@@ -20,6 +20,7 @@ import msgspec
 from alsohere.domain.access import check_room, is_granted, is_ranking_granted, patch_state
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.identity import check_user
+from alsohere.domain.locks import LockRules
 from alsohere.domain.presence import Presence, Transition
 from alsohere.errors import BadRequest, CloseCode, Disconnect, LimitReached, NotInRoom
 from alsohere.facts import At, LeaveReason, Member, RoomCount, Snapshot, Status, Watch
@@ -30,11 +31,12 @@ from alsohere.node.handshake import Handshake
 from alsohere.node.hooks import Handler, Hooks
 from alsohere.node.hub import Hub, SnapshotAnswer
 from alsohere.node.lane import Lane
+from alsohere.node.lock_desk import LockDesk, Receipts
 from alsohere.node.metrics import Metrics
 from alsohere.node.outbox import Outbox, OutboxRules
 from alsohere.node.peer import Peer
 from alsohere.node.wheel import Wheel
-from alsohere.ports import Alarm, Authenticator, Rooms, TokenVerifier
+from alsohere.ports import Alarm, Authenticator, LockStore, Rooms, TokenVerifier
 from alsohere.session.events import AckReceived, ConnectAsked, Event, MessageReceived, NamespaceLeft, TransportClosed
 from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
@@ -56,6 +58,7 @@ class NodeRules(msgspec.Struct, frozen=True):
     pending_per_client: int = 1_000
     rooms_per_connection: int = 32
     watches_per_connection: int = 100
+    locks_per_connection: int = 32
     packets_per_s: float = 50.0
     packet_burst: float = 200.0
     outbox_bytes: int = 256 * 1024
@@ -74,6 +77,8 @@ class Node:
         token_verifier: turns a token into a user, for `user:identify`.
         clock: time.
         alarm: asks for `advance` to be called.
+        lock_store, lock_rules, receipts: see node/lock_desk.py.
+        incarnation: this life of this process.
     """
 
     def __init__(
@@ -88,6 +93,10 @@ class Node:
         token_verifier: TokenVerifier,
         clock: Clock,
         alarm: Alarm,
+        lock_store: LockStore,
+        lock_rules: LockRules,
+        receipts: Receipts,
+        incarnation: str,
     ) -> None:
         self.log = logging.getLogger("alsohere")
         self.rules = rules
@@ -102,6 +111,8 @@ class Node:
         self.outbox_rules = OutboxRules(rules.outbox_bytes, clock.now_s, self._outbox_waits)
         self.hub = Hub(rooms.roster, feed_rules, alarm)
         self.presence = Presence(rules.leave_grace_s)
+        self.tick_s = feed_rules.tick_s
+        self.locks = LockDesk(self, lock_store, lock_rules, rules.locks_per_connection, receipts, incarnation)
         self.admission = Admission(self, authenticator)
         self.dispatch = Dispatch(self)
         self._rooms = rooms
@@ -129,6 +140,10 @@ class Node:
         self.admission.pending(peer)
         self.watch_time(peer)
         return peer
+
+    def find(self, sid: str) -> Connection | None:
+        """The connection with a Socket.IO id, if it is connected to this node."""
+        return self._connections.get(sid)
 
     def new_sid(self) -> str:
         """An id that nobody can guess: 120 bits."""
@@ -178,8 +193,9 @@ class Node:
         self._part(connection)
         self.hub.forget(connection)
         del self._connections[connection.sid]
+        self.locks.left(connection, grace=grace)
         self._apply(self.presence.disconnect(connection.sid, reason, self.clock.now_s(), grace=grace))
-        self._wake()  # a grace may have begun
+        self.wake()  # a grace may have begun
         self.dispatch.disconnected(connection, reason)
 
     def handle(self, peer: Peer, event: Event) -> None:
@@ -266,6 +282,7 @@ class Node:
         user = check_user(user)
         if user.id != connection.user.id:  # a new token of the same user makes no new connection
             self.admission.check_user(user)
+            self.locks.left(connection, grace=False)  # they are the old user's
         for room in {*self.rooms_of(connection), *(connection.watches or ())}:
             if not is_granted(user, room):  # what the new token does not grant is not inherited from the old one
                 self._leave_and_unwatch(connection, room)
@@ -396,13 +413,15 @@ class Node:
                     self.watch_time(peer)
             self._apply(self.presence.expire(now_s))
             self.hub.advance(now_s)
+            self.locks.advance(now_s)
             if self._waiting_outboxes and now_s >= self._sweep_s:
                 self._sweep(now_s)
         finally:  # whatever fails, time must go on
-            self._wake()
+            self.wake()
 
-    def _wake(self) -> None:
-        dues = [self._wheel.due_s(), self.presence.next_due_s(), self.hub.due_s()]
+    def wake(self) -> None:
+        """Ask for `advance` to be called when the next thing is due."""
+        dues = [self._wheel.due_s(), self.presence.next_due_s(), self.hub.due_s(), self.locks.due_s()]
         if self._waiting_outboxes:
             dues.append(self._sweep_s)
         due_s = min((due for due in dues if due is not None), default=None)

@@ -137,6 +137,12 @@ COMMANDS: dict[str, type[msgspec.Struct]] = {
     "room:unwatch": RoomUnwatch,
     "ranking:watch": RankingWatch,
     "ranking:unwatch": RankingUnwatch,
+    "lock:acquire": LockAcquire,
+    "lock:release": LockRelease,
+    "lock:touch": LockTouch,
+    "lock:request": LockAsk,
+    "lock:hand_over": LockHandOver,
+    "lock:take": LockTake,
     "user:identify": UserIdentify,
     "user:status": UserStatus,
 }

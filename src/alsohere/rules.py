@@ -1,0 +1,55 @@
+"""From the settings to the numbers of each part: the parts know nothing of the settings, nor of each other."""
+
+from __future__ import annotations
+
+from alsohere.config import Config
+from alsohere.domain.feed import FeedRules
+from alsohere.domain.locks import LockRules
+from alsohere.node.node import NodeRules
+from alsohere.session.session import SessionRules
+
+
+def session_rules(config: Config) -> SessionRules:
+    """The protocol's."""
+    return SessionRules(config.ping_interval_s, config.ping_timeout_s, config.connect_timeout_s, config.max_payload_bytes)
+
+
+def feed_rules(config: Config) -> FeedRules:
+    """Those of rooms and their watchers."""
+    return FeedRules(
+        tick_s=config.tick_s,
+        full_limit=config.room_full_limit,
+        full_again=config.room_full_again,
+        sample_size=config.sample_size,
+    )
+
+
+def node_rules(config: Config) -> NodeRules:
+    """The limits of one process."""
+    return NodeRules(
+        leave_grace_s=config.leave_grace_s,
+        connections=config.connections,
+        connections_per_user=config.connections_per_user,
+        pending_per_client=config.pending_per_client,
+        rooms_per_connection=config.rooms_per_connection,
+        watches_per_connection=config.watches_per_connection,
+        locks_per_connection=config.locks_per_connection,
+        packets_per_s=config.packets_per_s,
+        packet_burst=config.packet_burst,
+        outbox_bytes=config.outbox_bytes,
+        outbox_age_s=config.outbox_age_s,
+        # Heartbeats may be late by a twentieth of the shortest of their intervals.
+        wheel_resolution_s=min(0.1, config.ping_interval_s / 20, config.ping_timeout_s / 20),
+    )
+
+
+def lock_rules(config: Config) -> LockRules:
+    """Those of locks."""
+    return LockRules(
+        lease_s=config.lock_lease_s,
+        grace_s=config.lock_grace_s,
+        idle_s=config.lock_idle_s,
+        warning_s=config.lock_warning_s,
+        request_s=config.lock_request_s,
+        queue=config.lock_queue,
+    )
