@@ -1,0 +1,182 @@
+"""Who reads what, and for how long: the fold from presence to visits.
+
+Owns: which rooms are recorded, and the visits that go on.
+
+Invariants (docs/reference/invariants.md):
+ R1  a visit is a stay as presence tells it: from an enter to its leave. A second tab makes none, nor a return within the grace;
+     who becomes somebody else ends one and begins another. It belongs to the day on which it began.
+ R2  active seconds are those in which a living tab of the user in this room was `active` and the user not invisible. They are
+     counted on the monotonic clock: never negative, never more than the stay, whatever becomes of the wall clock.
+ R3  the furthest position only grows, from 0 to 100; what is no finite number is no position.
+ R4  of a room that no rule names, nothing is kept, and no visit of `@online`.
+ R5  every visit that goes on is reported once per checkpoint, so that a crash loses no more than that.
+ R6  a user who was erased has no visit that goes on, until they enter again.
+
+Refuses: clocks, databases. Times come in; visits go out as return values.
+Rejected: the member's status alone for R2. Somebody who opens five articles and reads one would read all five, as their status
+is that of their most active tab.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from math import inf
+
+from alsohere.domain.access import check_room
+from alsohere.domain.history import Visit
+from alsohere.domain.presence import Transition
+from alsohere.errors import BadRequest, ConfigError
+from alsohere.facts import Member
+from alsohere.types import Scalar
+
+POSITION = "position"  # the key of a state that tells how far somebody has read
+
+
+class RecordedRooms:
+    """Which rooms' visits are kept.
+
+    Args:
+        rules: rooms, or prefixes that end in `*`.
+
+    Raises:
+        ConfigError: a rule can never name a room.
+    """
+
+    def __init__(self, rules: Iterable[str]) -> None:
+        rules = list(rules)
+        for rule in rules:
+            _check_rule(rule)
+        self._rooms = frozenset(rule for rule in rules if not rule.endswith("*"))
+        self._prefixes = tuple(rule[:-1] for rule in rules if rule.endswith("*"))
+
+    def __bool__(self) -> bool:
+        return bool(self._rooms or self._prefixes)
+
+    def __contains__(self, room: str) -> bool:
+        # @online begins with no prefix but the empty one, and is no place to read in.
+        return room in self._rooms or (room.startswith(self._prefixes) and room[0] != "@")
+
+
+def _check_rule(rule: str) -> None:
+    try:
+        if rule != "*":
+            check_room(rule.removesuffix("*"))
+        can_name_a_room = rule[0] != "@"
+    except BadRequest:
+        can_name_a_room = False
+    if not can_name_a_room:
+        raise ConfigError(f"history: {rule!r} names no room; write a room, or a prefix and *, as in /posts/*")
+
+
+class Stay:
+    """A visit that goes on."""
+
+    __slots__ = ("active_s", "anonymous", "attended_s", "began_s", "due_s", "entered_at", "furthest", "room", "user_id")
+
+    def __init__(self, room: str, member: Member, now_s: float, wall_ms: int) -> None:
+        self.room = room
+        self.user_id = member.id
+        self.anonymous = member.anonymous
+        self.began_s = now_s
+        self.entered_at = wall_ms
+        self.due_s = inf  # when it is to be written down next
+        self.active_s = 0.0
+        self.attended_s: float | None = None  # since when they look at it
+        self.furthest: int | None = None
+
+    def attend(self, attended: bool, now_s: float) -> None:
+        """They look at it from now on, or no longer."""
+        if attended == (self.attended_s is not None):
+            return
+        if self.attended_s is not None:
+            self.active_s += now_s - self.attended_s
+        self.attended_s = now_s if attended else None
+
+    def move(self, state: dict[str, Scalar]) -> None:
+        """They are at a position, if the state tells one (R3)."""
+        position = state.get(POSITION)
+        kind = type(position)  # True is an int, and no position
+        if (kind is int or kind is float) and -inf < position < inf:  # type: ignore[operator]
+            reached = int(min(max(position, 0), 100))  # type: ignore[type-var,arg-type]
+            if self.furthest is None or reached > self.furthest:
+                self.furthest = reached
+
+    def visit(self, now_s: float) -> Visit:
+        """What is known of it by now."""
+        active_s = self.active_s if self.attended_s is None else self.active_s + now_s - self.attended_s
+        stay_ms = round((now_s - self.began_s) * 1000)
+        active_ms = min(round(active_s * 1000), stay_ms)  # what was rounded twice could be more than the whole
+        left_at = self.entered_at + stay_ms
+        return Visit(self.room, self.user_id, self.anonymous, self.entered_at, left_at, active_ms / 1000, self.furthest)
+
+
+class Reading:
+    """All visits that go on.
+
+    Args:
+        rooms: which are recorded.
+        checkpoint_s: how often a visit that goes on is written down.
+    """
+
+    def __init__(self, rooms: RecordedRooms, checkpoint_s: float) -> None:
+        self._rooms = rooms
+        self._checkpoint_s = checkpoint_s
+        # In the order in which they are due: all wait equally long, so whoever is written down goes to the end.
+        self._stays: OrderedDict[tuple[str, str], Stay] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._stays)
+
+    def fold(self, transition: Transition, now_s: float, wall_ms: int) -> Visit | None:
+        """Take note of an enter, an update or a leave.
+
+        Returns:
+            The visit that this was the end of.
+        """
+        room, member = transition.room, transition.member
+        if member is None:
+            stay = self._stays.pop((room, transition.user_id), None)
+            return stay.visit(now_s) if stay is not None else None
+        if transition.before is not None:
+            stay = self._stays.get((room, member.id))
+        elif room in self._rooms:
+            stay = self._begin(room, member, now_s, wall_ms)
+        else:
+            return None
+        if stay is not None:
+            stay.move(member.state)
+        return None
+
+    def attend(self, room: str, user_id: str, attended: bool, now_s: float) -> None:
+        """Somebody looks at a room, or no longer (R2)."""
+        stay = self._stays.get((room, user_id))
+        if stay is not None:
+            stay.attend(attended, now_s)
+
+    def checkpoints(self, now_s: float) -> list[Visit]:
+        """The visits that go on and are to be written down now."""
+        due: list[Visit] = []
+        while self._stays:
+            key, stay = next(iter(self._stays.items()))
+            if stay.due_s > now_s:
+                break
+            stay.due_s = now_s + self._checkpoint_s
+            self._stays.move_to_end(key)
+            due.append(stay.visit(now_s))
+        return due
+
+    def due_s(self) -> float | None:
+        """When `checkpoints` will have something to give."""
+        return next(iter(self._stays.values())).due_s if self._stays else None
+
+    def forget(self, user_id: str, by_ms: int) -> None:
+        """Nothing is kept of the visits of a user that began by then; not even of those that go on (R6)."""
+        for key, stay in list(self._stays.items()):
+            if stay.user_id == user_id and stay.entered_at <= by_ms:
+                del self._stays[key]
+
+    def _begin(self, room: str, member: Member, now_s: float, wall_ms: int) -> Stay:
+        stay = self._stays[room, member.id] = Stay(room, member, now_s, wall_ms)
+        stay.due_s = now_s + self._checkpoint_s
+        return stay
