@@ -28,6 +28,7 @@ from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_w
 from alsohere.server.auth import IdentityRule, Tokens
 from alsohere.server.engine import Engine
 from alsohere.server.http_api import HttpApi
+from alsohere.server.lock_api import lock_endpoints
 from alsohere.server.origin import OriginRule
 from alsohere.server.presence_api import presence_endpoints
 from alsohere.server.problems import problem
@@ -122,7 +123,7 @@ class AlsoHere(Namespace):
         )
         self._pulse.advance = self.node.advance
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
-        api = HttpApi(self.config, presence_endpoints(self.node))
+        api = HttpApi(self.config, [*presence_endpoints(self.node), *lock_endpoints(self.node)])
         self._router = Router([*Site(self.node, self.config).routes, *api.routes], redirect_slashes=False)
 
     def engine(self, session_rules: SessionRules) -> Engine:

@@ -19,7 +19,7 @@ import msgspec
 
 from alsohere.domain.access import check_lock
 from alsohere.domain.lock import LockRecord, Tab, room_of
-from alsohere.domain.locks import Change, LockRules, Mint, Outcome, due_ms
+from alsohere.domain.locks import Audit, Change, LockRules, Mint, Outcome, due_ms
 from alsohere.errors import LimitReached, Refusal
 from alsohere.facts import LockAnswer, LockFact, LockGranted, LockLost, LockRequested, LockStatus, Person
 from alsohere.node.connection import Connection
@@ -169,6 +169,14 @@ class LockDesk:
         """
         outcome = await self.changed(check_lock(lock), Change.settle)
         return outcome.record.is_valid(fence, user_id, self._node.clock.wall_ms(), self.incarnation)
+
+    async def audits(self, lock: str, limit: int) -> list[Audit]:
+        """The newest entries of a lock's audit.
+
+        Raises:
+            Refusal: the store is away.
+        """
+        return await self._wait(lambda done: self._store.audits(lock, limit, done))
 
     async def changed(self, lock: str, step: Step) -> Outcome:
         """`change`, for who waits."""
