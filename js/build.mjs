@@ -4,6 +4,7 @@
  *   alsohere.js                 the store, the elements and socket.io-client in one module
  *   socket.io.js                socket.io-client as its authors build it, for pages written for a Socket.IO server
  *   THIRD_PARTY_LICENSES.txt    of the packages inside the two
+ *   docs/swagger-ui.*           Swagger UI as its authors build it, for the page of the HTTP API, and its licences
  *
  * The same input gives the same bytes: versions are pinned, and no date or path goes in.
  */
@@ -49,3 +50,16 @@ await copyFile(join(here, "node_modules/socket.io-client/dist/socket.io.min.js")
 const rule = `\n${"-".repeat(80)}\n\n`;
 const intro = "alsohere.js and socket.io.js contain these packages.\n";
 await writeFile(join(out, "THIRD_PARTY_LICENSES.txt"), [intro, ...(await Promise.all(packages(metafile).map(licence)))].join(rule));
+
+const swagger = join(here, "node_modules/swagger-ui-dist");
+const docs = join(out, "docs");
+await mkdir(docs, { recursive: true });
+/** Without its source map, which is larger than the thing: a browser's tools would look for it. */
+const bare = async (name) => (await readFile(join(swagger, name), "utf8")).replace(/\/[/*]# sourceMappingURL=.*$/, "").trimEnd() + "\n";
+await writeFile(join(docs, "swagger-ui.js"), await bare("swagger-ui-bundle.js"));
+await writeFile(join(docs, "swagger-ui.css"), await bare("swagger-ui.css"));
+const inside = ["NOTICE", "swagger-ui-bundle.js.LICENSE.txt"].map((name) => readFile(join(swagger, name), "utf8"));
+await writeFile(
+  join(docs, "THIRD_PARTY_LICENSES.txt"),
+  ["swagger-ui.js and swagger-ui.css are this package.\n", await licence("swagger-ui-dist"), ...(await Promise.all(inside))].join(rule),
+);

@@ -35,7 +35,7 @@ from alsohere.server.problems import problem
 from alsohere.server.proxies import ProxyRule
 from alsohere.server.receipts import Receipts
 from alsohere.server.serve import serve
-from alsohere.server.site import Site, demo_route
+from alsohere.server.site import Site, demo_route, docs_routes
 from alsohere.session.session import SessionRules
 from alsohere.types import ONLINE, Room, User
 
@@ -124,7 +124,8 @@ class AlsoHere(Namespace):
         self._pulse.advance = self.node.advance
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
         api = HttpApi(self.config, [*presence_endpoints(self.node), *lock_endpoints(self.node)])
-        self._router = Router([*Site(self.node, self.config).routes, *api.routes], redirect_slashes=False)
+        docs = docs_routes() if app is None or self.path else []  # at the root of an application that has a page of its own there
+        self._router = Router([*Site(self.node, self.config).routes, *api.routes, *docs], redirect_slashes=False)
 
     def engine(self, session_rules: SessionRules) -> Engine:
         """An Engine.IO endpoint of this application's node.

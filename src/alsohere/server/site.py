@@ -1,4 +1,7 @@
-"""What is served over HTTP beside the engine and the API: health, metrics, the browser's scripts, the sample pages."""
+"""What is served over HTTP beside the engine and the API: health, metrics, the browser's scripts, pages.
+
+Owns: what a page of ours may do in a browser. Nothing on any of them comes from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -17,6 +20,11 @@ from alsohere.server import metrics
 from alsohere.server.problems import problem
 
 STATIC = Path(__file__).parent / "static"
+# The page of the HTTP API talks to its own server only. Swagger UI writes `style` attributes, and its icons are data: addresses.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 class Site:
@@ -52,6 +60,17 @@ class Site:
     async def metrics(self, _: Request) -> Response:
         """Prometheus text."""
         return Response(metrics.exposition(self._node), headers={"content-type": metrics.CONTENT_TYPE})
+
+
+def docs_routes() -> list[BaseRoute]:
+    """The page of the HTTP API. Its addresses are relative, so that it works below any path."""
+    slash = Route("/docs/", lambda _: RedirectResponse("../docs"))
+    return [Route("/docs", _docs), slash, Mount("/docs", app=_Pages(directory=STATIC / "docs"))]
+
+
+async def _docs(_: Request) -> Response:
+    headers = {"content-security-policy": DOCS_POLICY, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+    return FileResponse(STATIC / "docs.html", headers=headers | {"cache-control": "no-cache"})
 
 
 def demo_route() -> BaseRoute:

@@ -1,0 +1,10 @@
+// Shows the document of the server that this page is from, and nothing else: Swagger UI's own server is not asked to check it.
+SwaggerUIBundle({
+  url: "api/v1/openapi.json",
+  domNode: document.getElementById("api"),
+  presets: [SwaggerUIBundle.presets.apis],
+  validatorUrl: null,
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
+  showCommonExtensions: true,
+});
