@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import click
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 import alsohere
@@ -42,7 +43,8 @@ def settings() -> str:
 def _setting(name: str, field: FieldInfo) -> str:
     aliases = [alias for alias, setting in environment_names().items() if setting == name]
     variables = ", or ".join(f"`{alias}`" for alias in sorted(aliases, key=lambda alias: not alias.startswith(PREFIX)))
-    default = "none" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
+    default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    default = "none" if default in (None, ()) else f"`{str(default).lower()}`"
     return f"| {variables} | {_type(field)} | {default} | {field.description} |"
 
 

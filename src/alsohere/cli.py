@@ -152,7 +152,37 @@ def check() -> None:
         raise SystemExit(1) from None
     for warning in [*unknown, *problems(config)]:
         click.echo(f"risky: {warning}")
+    _check_database(config)
     click.echo("The configuration can be used.")
+
+
+def _check_database(config: Config) -> None:
+    if config.keeps_nothing:
+        return
+    from alsohere.backends.sql.upkeep import examine
+
+    try:
+        version = examine(config.database_url.get_secret_value())
+    except AlsoHereError as error:
+        click.echo(f"wrong: {error}")
+        raise SystemExit(1) from None
+    click.echo("The database is empty; the server will create its tables." if version is None else "The database can be used.")
+
+
+@main.command("migrate")
+def migrate_database() -> None:
+    """Bring the database to the schema of this version; stop the server and make a backup first."""
+    from alsohere.backends.sql.upkeep import migrate
+
+    try:
+        config = Config.load()
+        if config.keeps_nothing:
+            click.echo("memory:// keeps nothing, so there is nothing to migrate.")
+            return
+        before, after = migrate(config.database_url.get_secret_value())
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"The database has schema {after} already." if before == after else f"schema {before or 'none'} -> {after}")
 
 
 def problems(config: Config) -> list[str]:

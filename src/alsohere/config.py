@@ -68,10 +68,10 @@ class Config(BaseSettings):
         validation_alias=AliasChoices("ALSOHERE_REDIS_URL", "REDIS_URL"),
         description="Valkey or Redis, for more than one process",
     )
-    database_url: SecretStr | None = Field(
-        None,
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///alsohere.db"),
         validation_alias=AliasChoices("ALSOHERE_DATABASE_URL", "DATABASE_URL"),
-        description="PostgreSQL or SQLite, for what must last",
+        description="for what must last: sqlite:///path, postgresql://…, or memory:// for nothing",
     )
     metrics: bool = Field(True, description="serve /metrics")
     log_json: bool = Field(False, description="one JSON object per line, instead of text for people")
@@ -140,6 +140,11 @@ class Config(BaseSettings):
             return cls(**given)
         except ValidationError as error:
             raise ConfigError("; ".join(_sentence(dict(problem)) for problem in error.errors())) from None
+
+    @property
+    def keeps_nothing(self) -> bool:
+        """Whether there is no database."""
+        return self.database_url.get_secret_value() == "memory://"
 
     @property
     def lets_anonymous_in(self) -> bool:

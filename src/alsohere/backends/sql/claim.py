@@ -1,6 +1,6 @@
 """One running server per database: who has the claim may write.
 
-A SQLite file is claimed by flock on `<file>.lock`, a PostgreSQL schema by a session's advisory lock. Both are given back by the
+A SQLite file is claimed by flock on `<file>.lock`, a PostgreSQL database by a session's advisory lock. Both are given back by the
 operating system or the server when the process dies, however it dies, so nobody has to clean up.
 
 PostgreSQL's belongs to the very connection that writes. So a commit of ours that hangs somewhere keeps the claim, and what we
@@ -18,8 +18,8 @@ from sqlalchemy import URL, Connection, text
 
 from alsohere.errors import Unavailable
 
-CLASS = 0x616C736F  # "also": the first half of the advisory lock's key; the second is the schema's name
-CLAIM = text("SELECT pg_try_advisory_lock(:class, hashtext(current_schema()))")
+KEY = int.from_bytes(b"alsohere")  # PostgreSQL knows advisory locks by a number, one space per database
+CLAIM = text("SELECT pg_try_advisory_lock(:key)")
 END_OWN = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name AND pid <> pg_backend_pid()"
 )
@@ -62,7 +62,7 @@ class FileClaim:
 
 
 class SessionClaim:
-    """The claim of a PostgreSQL schema; it ends with the connection that took it.
+    """The claim of a PostgreSQL database; it ends with the connection that took it.
 
     Args:
         name: the application name of this server's writing connections, and of nobody else's.
@@ -78,7 +78,7 @@ class SessionClaim:
             Unavailable: another server has it, or an earlier connection of this one that is about to end.
         """
         with connection.begin():
-            taken = connection.execute(CLAIM, {"class": CLASS}).scalar_one()
+            taken = connection.execute(CLAIM, {"key": KEY}).scalar_one()
             if not taken:
                 connection.execute(END_OWN, {"name": self._name})
         if not taken:

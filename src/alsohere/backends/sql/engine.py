@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import URL, Engine, NullPool, event
 
+from alsohere.backends.sql.versions import SCHEMA
 from alsohere.errors import ConfigError
 
 BUSY_S = 1.5
@@ -131,6 +132,7 @@ def _postgres_engine(url: URL, name: str, *, reads: bool) -> Engine:
         "tcp_keepalives_idle": "5",
         "tcp_keepalives_interval": "2",
         "tcp_keepalives_count": "3",
+        "search_path": SCHEMA,
         "default_transaction_read_only": "on" if reads else "off",
     }
 

@@ -11,11 +11,11 @@ import time
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import Connection, Engine, event
 
-from alsohere.backends.sql import schema
-from alsohere.backends.sql.claim import claim_of
-from alsohere.backends.sql.engine import create_engine
+from alsohere.backends.sql.claim import FileClaim, SessionClaim, claim_of
+from alsohere.backends.sql.engine import create_engine, database_url
+from alsohere.backends.sql.versions import prepare
 from alsohere.errors import AlsoHereError, Unavailable
 
 AGAIN_S = 0.25  # for so long after a failed attempt, the next is answered by the same sentence
@@ -27,18 +27,20 @@ class Owner:
     """One connection, reopened when it had to be closed.
 
     Args:
-        url: from `database_url`.
+        setting: `database_url`. A wrong one is found when it is used: an application may have its DATABASE_URL for other things.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._url = url
+    def __init__(self, setting: str) -> None:
+        self._setting = setting
         self._name = f"alsohere {secrets.token_hex(4)}"
-        self._claim = claim_of(url, self._name)
+        self._claim: FileClaim | SessionClaim | None = None
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._failure: tuple[float, AlsoHereError] | None = None
         self.up: bool | None = None
         """Whether it can be used; None before the first attempt."""
+        self.why = ""
+        """If not, why, in words for the log and the command line."""
         self.writes = 0
         """Statements that were not queries, so far."""
 
@@ -60,10 +62,11 @@ class Owner:
             raise self._failure[1]
         connection: Connection | None = None
         try:
-            connection = self._make_engine().connect()
-            self._claim.take(connection)
+            engine, claim = self._prepare()
+            connection = engine.connect()
+            claim.take(connection)
             with connection.begin():
-                schema.METADATA.create_all(connection)
+                prepare(connection)
         except (AlsoHereError, sqlalchemy.exc.DBAPIError, OSError) as error:
             self._discard(connection)
             self._state(up=False, why=reason(error))
@@ -72,11 +75,12 @@ class Owner:
             raise known from None
         return connection
 
-    def _make_engine(self) -> Engine:
-        if self._engine is None:
-            self._engine = create_engine(self._url, self._name)
+    def _prepare(self) -> tuple[Engine, FileClaim | SessionClaim]:
+        if self._engine is None or self._claim is None:
+            url = database_url(self._setting)
+            self._engine, self._claim = create_engine(url, self._name), claim_of(url, self._name)
             event.listen(self._engine, "before_cursor_execute", self._count)
-        return self._engine
+        return self._engine, self._claim
 
     def _count(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         self.writes += not statement.startswith("SELECT")
@@ -91,7 +95,8 @@ class Owner:
         """Give back the connection and the claim."""
         self._discard(self._connection)
         self._connection = None
-        self._claim.release()
+        if self._claim is not None:
+            self._claim.release()
         self.up = None
 
     def _discard(self, connection: Connection | None) -> None:
@@ -108,7 +113,7 @@ class Owner:
             log.info("the database can be used again")
         elif not up and self.up is not False:
             log.error("the database cannot be used; presence goes on: %s", why)
-        self.up = up
+        self.up, self.why = up, why
 
 
 def reason(error: BaseException) -> str:

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from alsohere.backends.sql.engine import READ_S, create_engine
+from alsohere.backends.sql.engine import READ_S, create_engine, database_url
 from alsohere.backends.sql.owner import BROKEN, reason
 from alsohere.backends.sql.writer import FAULTS_OF_A_JOB, Writer
 from alsohere.errors import Unavailable
@@ -31,12 +31,12 @@ class Reader:
     """Answers one question after the other.
 
     Args:
-        url: from `database_url`.
+        setting: `database_url`.
         writer: opens the database first, and so creates it.
     """
 
-    def __init__(self, url: URL, writer: Writer) -> None:
-        self._url = url
+    def __init__(self, setting: str, writer: Writer) -> None:
+        self._setting = setting
         self._writer = writer
         self._engine: Engine | None = None
         self._connection: Connection | None = None
@@ -105,7 +105,7 @@ class Reader:
 
     def _connect(self) -> Connection:
         if self._connection is None:
-            self._engine = self._engine or create_engine(self._url, "alsohere reader", reads=True)
+            self._engine = self._engine or create_engine(database_url(self._setting), "alsohere reader", reads=True)
             self._connection = self._engine.connect()
         return self._connection
 

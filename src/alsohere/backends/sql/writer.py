@@ -27,7 +27,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
 from alsohere.backends.sql.owner import BROKEN, Owner
@@ -83,11 +83,11 @@ class Writer:
     """Runs jobs on the database; see the head of this file for what it guarantees.
 
     Args:
-        url: from `database_url`. Nothing is opened before the first `submit`.
+        setting: `database_url`. Nothing is opened before the first `submit`.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._owner = Owner(url)
+    def __init__(self, setting: str) -> None:
+        self._owner = Owner(setting)
         self._participants: list[Participant] = []
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._waiting: deque[_Entry] = deque()  # the loop's: everything that is not answered, oldest first
