@@ -8,7 +8,7 @@ from alsohere.backends.sql.versions import VERSION_TABLE
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    version_table=VERSION_TABLE,
+    version_table=VERSION_TABLE.name,
     render_as_batch=True,  # SQLite changes a table by copying it
     transaction_per_migration=False,
 )
