@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 JS = ROOT / "js"
 STATIC = ROOT / "src" / "alsohere" / "server" / "static"
-BUILT = ["alsohere.js", "socket.io.js", "THIRD_PARTY_LICENSES.txt"]
+DOCS = ["docs/swagger-ui.js", "docs/swagger-ui.css", "docs/THIRD_PARTY_LICENSES.txt"]
+BUILT = ["alsohere.js", "socket.io.js", "THIRD_PARTY_LICENSES.txt", *DOCS]
 
 
 @pytest.fixture(scope="module")

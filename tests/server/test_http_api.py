@@ -216,4 +216,4 @@ def test_below_the_api_too_it_is_said_where_there_is_nothing(dev: ServerProcess,
 def test_anybody_may_read_the_document(server: str, request: pytest.FixtureRequest):
     document = ask(request.getfixturevalue(server).url, "/api/v1/openapi.json").json()
     assert document["openapi"].startswith("3.1.")
-    assert document["paths"]["/rooms/{room}"]["get"]["parameters"][0]["schema"]["maxLength"] == 200
+    assert document["paths"]["/api/v1/rooms/{room}"]["get"]["parameters"][0]["schema"]["maxLength"] == 200

@@ -20,6 +20,7 @@ from starlette.datastructures import QueryParams
 from alsohere.errors import BadRequest
 
 Method = Literal["GET", "POST", "DELETE"]
+PREFIX = "/api/v1"
 MAX_BODY_BYTES = 1024 * 1024
 
 

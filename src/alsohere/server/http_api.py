@@ -46,11 +46,10 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 
 from alsohere.config import Config
 from alsohere.errors import BadRequest, Forbidden, Refusal, Unauthenticated
-from alsohere.server.endpoint import MAX_BODY_BYTES, Endpoint, Template, decode_variable, segments_of
+from alsohere.server.endpoint import MAX_BODY_BYTES, PREFIX, Endpoint, Template, decode_variable, segments_of
 from alsohere.server.openapi import document_of
 from alsohere.server.problems import problem, refusal_problem
 
-PREFIX = "/api/v1"
 log = logging.getLogger("alsohere.http")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from alsohere import __about__
-from alsohere.server.endpoint import Endpoint, Parameter
+from alsohere.server.endpoint import PREFIX, Endpoint, Parameter
 from alsohere.server.problems import TITLES, Problem, status_of
 
 REF = "#/components/schemas/{name}"
@@ -31,11 +31,11 @@ def document_of(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     schemas = _schemas([*structs, Problem])[1]
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return {
         "openapi": "3.1.0",
         "info": {"title": "alsohere", "version": __about__.VERSION, "description": DESCRIPTION},
-        "servers": [{"url": "../v1"}],  # from /api/v1/openapi.json, wherever that is mounted
+        "servers": [{"url": "../.."}],  # from /api/v1/openapi.json, wherever that is mounted
         "security": [{name: []} for name in KEYS],
         "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, endpoints))],
         "paths": paths,
@@ -44,7 +44,7 @@ def document_of(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _tag(endpoint: Endpoint) -> str:
-    return endpoint.path.split("/")[1]
+    return endpoint.path.split("/")[1].removesuffix(".json")
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
@@ -64,9 +64,11 @@ def _parameter(parameter: Parameter, asked: type[msgspec.Struct] | None) -> dict
     assert asked is not None
     schema = _schemas([parameter.type])[0]
     described = {"description": schema.pop("description")} if "description" in schema else {}
+    if "enum" in schema and all(isinstance(value, str) for value in schema["enum"]):
+        schema["type"] = "string"
     if not parameter.required:
         default = next(field.default for field in msgspec.structs.fields(asked) if field.name == parameter.field)
-        schema |= {} if default is None else {"default": msgspec.to_builtins(default)}
+        schema |= {} if default in (None, "") else {"default": msgspec.to_builtins(default)}
     place = {"name": parameter.name, "in": parameter.place, "required": parameter.required}
     return place | described | {"schema": _without_null(schema)}
 
@@ -86,7 +88,11 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         codes.setdefault(status_of(code), []).append(code)
     for status, known in sorted(codes.items()):
         described = f"{TITLES[status]}: " + ", ".join(f"`{code}`" for code in sorted(known))
-        responses[str(status)] = {"description": described, "content": _content("application/problem+json", Problem)}
+        content = _content("application/problem+json", Problem)
+        content["application/problem+json"]["example"] = Problem(
+            TITLES[status], status, "A sentence that says the fix.", known[0]
+        )
+        responses[str(status)] = {"description": described, "content": content}
     return responses
 
 

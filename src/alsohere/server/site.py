@@ -20,9 +20,9 @@ from alsohere.server import metrics
 from alsohere.server.problems import problem
 
 STATIC = Path(__file__).parent / "static"
-# The page of the HTTP API talks to its own server only. Swagger UI writes `style` attributes, and its icons are data: addresses.
+# The page of the HTTP API talks to its own server only; its icons are data: addresses.
 DOCS_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
