@@ -16,7 +16,6 @@ from starlette.routing import Match, Router
 
 from alsohere import rules
 from alsohere.backends.memory import MemoryRooms
-from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.config import Config
 from alsohere.domain.identity import check_user
 from alsohere.errors import BadRequest
@@ -37,6 +36,7 @@ from alsohere.server.receipts import Receipts
 from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route, docs_routes
 from alsohere.session.session import SessionRules
+from alsohere.stores import Stores
 from alsohere.types import ONLINE, Room, User
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,6 +106,8 @@ class AlsoHere(Namespace):
         clock = SystemClock()
         incarnation = secrets.token_hex(4)
         self._pulse = Pulse(clock)
+        self._stores = Stores(self.config, first_fence=clock.wall_ms())
+        self._serves_alone = False
         self.node = Node(
             rooms=MemoryRooms(epoch=incarnation),
             rules=rules.node_rules(self.config),
@@ -116,12 +118,15 @@ class AlsoHere(Namespace):
             token_verifier=self.tokens.verify,
             clock=clock,
             alarm=self._pulse.wake,
-            lock_store=MemoryLocks(first_fence=clock.wall_ms()),
+            lock_store=self._stores.locks,
             lock_rules=rules.lock_rules(self.config),
             receipts=Receipts(self.config),
+            history_store=self._stores.history,
+            history_rules=rules.history_rules(self.config),
             incarnation=incarnation,
         )
         self._pulse.advance = self.node.advance
+        self.node.metrics.store = self._stores.figures
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
         api = HttpApi(self.config, [*presence_endpoints(self.node), *lock_endpoints(self.node)])
         docs = docs_routes() if app is None or self.path else []  # at the root of an application that has a page of its own there
@@ -329,21 +334,27 @@ class AlsoHere(Namespace):
     async def lifespan(self, _: Any = None) -> AsyncIterator[None]:
         """For a host's `lifespan=`: at its shutdown every client is told to come back. May be entered again after that."""
         self.node.draining = False
+        if self._serves_alone:
+            self.node.locks.begin()  # mounted, the database is not touched before somebody needs it
         try:
             yield
         finally:
             await self.node.drain(HANDSHAKE_SHUTDOWN_S)
             self._pulse.stop()
+            await self._stores.close()
 
     def run(self, host: str | None = None, port: int | None = None) -> None:
         """Serve until a signal ends it: what `alsohere serve` does, with this object's handlers.
 
         Args:
             host, port: over those of the settings.
+
+        Raises:
+            ConfigError: the port is taken, or the database cannot be used by this version.
         """
-        serve(
-            self, self.node, self.find_engine, self.config, host or self.config.host, self.config.port if port is None else port
-        )
+        self._serves_alone = True
+        where = host or self.config.host, self.config.port if port is None else port
+        serve(self, self.node, self.find_engine, self.config, *where, prepare=self._stores.prove)
 
     def find_engine(self, path: str) -> Engine | None:
         """The Engine.IO endpoint of a path, if it is one of ours.

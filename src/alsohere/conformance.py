@@ -19,7 +19,13 @@ PING_TIMEOUT_S = 0.2
 
 def conformance_app() -> AlsoHere:
     """The application; run it, or mount it in any ASGI server."""
-    here = AlsoHere(dev=True, ping_interval_s=PING_INTERVAL_S, ping_timeout_s=PING_TIMEOUT_S, packet_burst=10_000)
+    here = AlsoHere(
+        dev=True,
+        ping_interval_s=PING_INTERVAL_S,
+        ping_timeout_s=PING_TIMEOUT_S,
+        packet_burst=10_000,
+        database_url="memory://",
+    )
 
     @here.authenticate
     def anybody(conn: Connection) -> User:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -49,14 +50,16 @@ class ServerProcess:
 
     Args:
         args: the command after the interpreter, by default `-m alsohere serve --dev`; `{port}` is filled in.
-        env: variables over a clean environment with the tests' secret and API key.
+        env: variables over a clean environment with the tests' secret and API key, and a database that ends with the process.
     """
 
     def __init__(self, *args: str, env: dict[str, str] | None = None, port: int | None = None, ready: str = "/readyz") -> None:
         self.port = port or free_port()
         command = args or ("-m", "alsohere", "serve", "--dev", "--port", "{port}")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ALSOHERE_")}
-        clean |= {"ALSOHERE_SECRET": SECRET, "ALSOHERE_API_KEY": API_KEY, "PYTHONUNBUFFERED": "1"} | (env or {})
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ALSOHERE_") and name != "DATABASE_URL"}
+        clean |= {"ALSOHERE_SECRET": SECRET, "ALSOHERE_API_KEY": API_KEY, "PYTHONUNBUFFERED": "1"}
+        self._folder = tempfile.TemporaryDirectory(prefix="alsohere-server-")
+        clean |= {"ALSOHERE_DATABASE_URL": f"sqlite:///{self._folder.name}/alsohere.db"} | (env or {})
         self.process = subprocess.Popen(
             [sys.executable, *(arg.format(port=self.port) for arg in command)],
             env=clean,
@@ -116,6 +119,7 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, _ = self.process.communicate()
+        self._folder.cleanup()
         return self.process.returncode, output
 
 

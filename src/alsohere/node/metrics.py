@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Protocol
+
+
+class StoreFigures(Protocol):
+    """What the database says of itself."""
+
+    @property
+    def up(self) -> bool | None:
+        """Whether it can be used; None before anybody tried."""
+
+    jobs: int
+    """What was done in it, refusals included."""
+    commits: int
+    """Transactions that were written to the disk."""
 
 
 class Metrics:
     """Counters of one node. Labels come from fixed sets, never from a client."""
 
-    __slots__ = ("commands", "disconnects", "enters", "internal_errors", "leaves", "opened", "refusals", "slow_closed", "updates")
+    __slots__ = (
+        "commands",
+        "disconnects",
+        "enters",
+        "internal_errors",
+        "leaves",
+        "opened",
+        "refusals",
+        "slow_closed",
+        "store",
+        "updates",
+    )
 
     def __init__(self) -> None:
         self.opened = 0
@@ -20,6 +45,7 @@ class Metrics:
         self.disconnects: Counter[str] = Counter()
         self.internal_errors = 0
         self.slow_closed = 0
+        self.store: StoreFigures | None = None
 
     def internal_error(self) -> None:
         self.internal_errors += 1

@@ -24,6 +24,7 @@ GAUGES = {
     "alsohere_users_online": "Distinct users online, over all processes",
     "alsohere_rooms": "Rooms with anybody in them, over all processes",
     "alsohere_watched_rooms": "Rooms that somebody of this process is in or watches",
+    "alsohere_store_up": "1 while the database can be used, 0 while not; absent without one, and before its first use",
 }
 COUNTERS = {
     "alsohere_sessions_opened": "Engine.IO sessions opened",
@@ -34,6 +35,8 @@ COUNTERS = {
     "alsohere_disconnects": "Sessions ended by this server, by close code",
     "alsohere_slow_clients_closed": "Sessions ended because the client read too slowly",
     "alsohere_deliveries": "Packets handed to connections by the fan-out",
+    "alsohere_store_jobs": "Changes and questions that the database has finished",
+    "alsohere_store_commits": "Transactions of the database; each holds all changes that had come by then",
     "alsohere_internal_errors": "Errors of this server or its application's handlers",
 }
 
@@ -62,6 +65,8 @@ class NodeCollector(Collector):
             "alsohere_rooms": node.room_count,
             "alsohere_watched_rooms": node.hub.audience_count,
         }
+        if node.metrics.store is not None and node.metrics.store.up is not None:
+            values["alsohere_store_up"] = int(node.metrics.store.up)
         for name, value in values.items():
             yield GaugeMetricFamily(name, GAUGES[name], value=value)
 
@@ -73,6 +78,8 @@ class NodeCollector(Collector):
             "alsohere_deliveries": self._node.hub.deliveries,
             "alsohere_internal_errors": metrics.internal_errors,
         }
+        if metrics.store is not None:
+            plain |= {"alsohere_store_jobs": metrics.store.jobs, "alsohere_store_commits": metrics.store.commits}
         for name, value in plain.items():
             yield CounterMetricFamily(name, COUNTERS[name], value=value)
         labelled = {

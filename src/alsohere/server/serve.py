@@ -47,13 +47,28 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: App, node: Node, find_engine: Callable[[str], Engine | None], config: Config, host: str, port: int) -> None:
+def serve(
+    app: App,
+    node: Node,
+    find_engine: Callable[[str], Engine | None],
+    config: Config,
+    host: str,
+    port: int,
+    *,
+    prepare: Callable[[], None],
+) -> None:
     """Serve until a signal.
 
+    Args:
+        app, node, find_engine, config: what is served.
+        host, port: where.
+        prepare: called once the port is ours, before anybody is served.
+
     Raises:
-        ConfigError: the port is taken, or the address is not this machine's.
+        ConfigError: the port is taken, the address is not this machine's, or what `prepare` raises.
     """
     listener = listen(host, port)
+    prepare()
     options: dict[str, Any] = {
         "http": factory(find_engine, config.connections + 1000, config.outbox_age_s),
         "loop": "uvloop" if _has_uvloop() else "asyncio",

@@ -96,6 +96,9 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
+        self.jobs = 0
+        self.commits = 0
+
     # -- On the loop -------------------------------------------------------------------------------------------------
 
     @property
@@ -231,10 +234,15 @@ class Writer:
             except _TooLate:
                 pass
             else:
-                for participant in self._participants:
-                    participant.kept()
+                self._settled(live)
                 return
             self._forget()
+
+    def _settled(self, entries: list[_Entry]) -> None:
+        self.jobs += len(entries)
+        self.commits += 1
+        for participant in self._participants:
+            participant.kept()
 
     def _attempt(self, connection: Connection, entries: list[_Entry], *, apart: bool) -> None:
         for entry in entries:

@@ -1,0 +1,58 @@
+"""What must last, and where the settings say it is kept: in a database, or (`memory://`) nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alsohere.backends.memory_history import MemoryHistory
+from alsohere.backends.memory_locks import MemoryLocks
+from alsohere.config import Config
+from alsohere.node.metrics import StoreFigures
+from alsohere.ports import HistoryStore, LockStore
+
+if TYPE_CHECKING:
+    from alsohere.backends.sql.store import Store
+
+
+class Stores:
+    """The stores of one server, on one database.
+
+    Args:
+        config: the settings. The database is not looked at before it is used.
+        first_fence: for locks in memory; see there.
+    """
+
+    def __init__(self, config: Config, first_fence: int) -> None:
+        self._database: Store | None = None
+        self.locks: LockStore
+        self.history: HistoryStore
+        if config.keeps_nothing:
+            locks = MemoryLocks(first_fence)
+            self.locks, self.history = locks, MemoryHistory(locks)
+            return
+        # Imported here: SQLAlchemy is a fifth of a second and 12 MB.
+        from alsohere.backends.sql.locks import SqlLocks
+        from alsohere.backends.sql.store import Store
+
+        self._database = Store(config.database_url.get_secret_value())
+        self.locks = SqlLocks(self._database.writer)
+        self.history = MemoryHistory(MemoryLocks(first_fence))
+
+    @property
+    def figures(self) -> StoreFigures | None:
+        """For the metrics; None without a database."""
+        return None if self._database is None else self._database.writer
+
+    def prove(self) -> None:
+        """See, before serving begins, whether the database can be used; creates it if it is empty. One that is away may come.
+
+        Raises:
+            ConfigError: with these settings it never can be.
+        """
+        if self._database is not None:
+            self._database.prove()
+
+    async def close(self) -> None:
+        """Finish what waits to be written, and give the database back. Using it opens it again."""
+        if self._database is not None:
+            await self._database.close()
