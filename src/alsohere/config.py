@@ -98,6 +98,10 @@ class Config(BaseSettings):
     lock_queue: int = Field(50, ge=0, le=10_000, description="users that may wait for one lock")
     lock_receipt_s: float = Field(300.0, ge=10, le=86_400, description="seconds that a receipt for a lock can be shown")
 
+    # -- Reading history ---------------------------------------------------------------------------------------------
+    history: Words = Field((), description="rooms whose visits are kept; exact, or a prefix and *, as in /posts/*")
+    history_retention_days: int = Field(365, ge=1, le=36_500, description="days that a visit is kept")
+
     # -- Limits ------------------------------------------------------------------------------------------------------
     connections: int = Field(18_000, ge=1, description="sessions of one process; also kept below 90 % of its open files")
     connections_per_user: int = Field(100, ge=1, description="connections of one user")

@@ -7,8 +7,10 @@ become so. In one process the telling happens inside the call; over a network it
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alsohere.domain.history import Batch, Day, Erased, Erasure, RankedRoom, RoomReading, UserData
 from alsohere.domain.lock import LockRecord
 from alsohere.domain.locks import Audit, Mint, Outcome
 from alsohere.domain.presence import Transition
@@ -73,6 +75,44 @@ class LockStore(Protocol):
 
     def audits(self, lock: str, limit: int, done: Callable[[list[Audit] | Refusal], None]) -> None:
         """The newest entries of a lock's audit, newest first (L9)."""
+
+
+class HistoryStore(Protocol):
+    """What is kept about reading, and the answers to what back ends ask about it.
+
+    Guarantees:
+        Durability: what `done` is told has been written to the disk.
+        Idempotence: of two reports of one visit the furthest of each number counts, whichever is written first, and however
+            often; so what was perhaps written may be written again (R5). So for a day of one life of a server; lives add up.
+        Erasure: when `erase` has answered, nothing is kept of visits of that user that began by then, and nothing of them is kept
+            that is written later (R6), by whichever process; their other rows no longer say who it was. Twice is once.
+        `done` is called once, on the loop's thread. A Refusal means that nothing is acknowledged; one of them is Unavailable.
+    If idempotence is broken, a commit whose answer was lost is counted twice; if erasure is, a running server writes again what
+    somebody asked to have removed.
+
+    Times are ms since the epoch; a visit belongs to the time at which it began. Questions raise Unavailable.
+    """
+
+    def write(self, batch: Batch, done: Callable[[list[Erasure] | Refusal], None]) -> None:
+        """Keep reports. `done` gets the erasures because of which some of them were not kept."""
+
+    def prune(self, before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
+        """Remove at most so many visits that began before; `done` gets how many. Days are kept."""
+
+    async def erase(self, user: str, at_ms: int) -> Erased:
+        """Remove what is kept about a user."""
+
+    async def about(self, user: str) -> UserData:
+        """Everything that is kept about a user, oldest first."""
+
+    async def room(self, room: str, from_ms: int, to_ms: int) -> RoomReading:
+        """How a room was read by the visits that began from `from_ms` and before `to_ms`."""
+
+    async def ranking(self, prefix: str, from_ms: int, to_ms: int, limit: int) -> list[RankedRoom]:
+        """The rooms that were visited most in that time, most first; ties by name."""
+
+    async def days(self, first: date, last: date) -> list[Day]:
+        """The days from `first` to `last`, in order; those without anybody are left out."""
 
 
 class Sink(Protocol):

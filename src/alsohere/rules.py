@@ -5,6 +5,7 @@ from __future__ import annotations
 from alsohere.config import Config
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.locks import LockRules
+from alsohere.node.history import HistoryRules
 from alsohere.node.node import NodeRules
 from alsohere.session.session import SessionRules
 
@@ -53,3 +54,8 @@ def lock_rules(config: Config) -> LockRules:
         request_s=config.lock_request_s,
         queue=config.lock_queue,
     )
+
+
+def history_rules(config: Config) -> HistoryRules:
+    """What is kept about reading."""
+    return HistoryRules(rooms=config.history, retention_days=config.history_retention_days)

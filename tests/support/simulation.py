@@ -6,15 +6,17 @@ import json
 from typing import Any
 
 from alsohere.backends.memory import MemoryRooms
+from alsohere.backends.memory_history import MemoryHistory
 from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.locks import LockRules
 from alsohere.errors import CloseCode, Unauthenticated
 from alsohere.node.handshake import Handshake
+from alsohere.node.history import HistoryRules
 from alsohere.node.hooks import Handler, Hooks
 from alsohere.node.node import Node, NodeRules
 from alsohere.node.peer import Peer
-from alsohere.ports import LockStore
+from alsohere.ports import HistoryStore, LockStore
 from alsohere.session.session import SessionRules
 from alsohere.types import User
 from alsohere.wire.engineio import Packet
@@ -25,12 +27,13 @@ class SimulatedClock:
 
     def __init__(self) -> None:
         self.time_s = 1000.0
+        self.step_ms = 0  # by how much the wall clock was set
 
     def now_s(self) -> float:
         return self.time_s
 
     def wall_ms(self) -> int:
-        return int(self.time_s * 1000)
+        return int(self.time_s * 1000) + self.step_ms
 
 
 class World:
@@ -43,6 +46,8 @@ class World:
         session_rules: SessionRules | None = None,
         lock_store: LockStore | None = None,
         lock_rules: LockRules | None = None,
+        history_store: HistoryStore | None = None,
+        history_rules: HistoryRules | None = None,
         incarnation: str = "n1",
     ) -> None:
         self.clock = SimulatedClock()
@@ -54,6 +59,7 @@ class World:
         self.hooks.leave.append(Handler(self._left))
         self.rooms = MemoryRooms(epoch="e1")
         self.lock_store = lock_store or MemoryLocks(first_fence=0)
+        self.history_store = history_store or MemoryHistory(MemoryLocks(first_fence=0))
         self.due_s: float | None = None
         self.node = Node(
             rooms=self.rooms,
@@ -68,6 +74,8 @@ class World:
             lock_store=self.lock_store,
             lock_rules=lock_rules or LockRules(),
             receipts=lambda lock, fence, user: f"{lock} {fence} {user}",
+            history_store=self.history_store,
+            history_rules=history_rules or HistoryRules(),
             incarnation=incarnation,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from alsohere.domain.history import without_user
 from alsohere.domain.lock import LockRecord
 from alsohere.domain.locks import Audit
 from alsohere.errors import Refusal
@@ -49,6 +50,16 @@ class MemoryLocks:
 
     def audits(self, lock: str, limit: int, done: Callable[[list[Audit] | Refusal], None]) -> None:
         done([audit for audit in reversed(self._audits) if audit.lock == lock][:limit])
+
+    def about(self, user: str) -> list[Audit]:
+        """The audit's lines that name a user, oldest first."""
+        return [audit for audit in self._audits if user in (audit.by_user, audit.from_user)]
+
+    def erase(self, user: str) -> int:
+        """Have the audit no longer say that it was this user; returns in how many lines it did."""
+        named = self.about(user)
+        self._audits = [without_user(audit, user) for audit in self._audits]
+        return len(named)
 
     def _mint(self) -> int:
         self._fence += 1

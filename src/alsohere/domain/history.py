@@ -15,6 +15,10 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
+from alsohere.domain.locks import Audit
+
+ERASED_USER = "~erased"
+"""Who stands in the locks' audit where somebody was erased: an anonymous id that nobody can have."""
 STEP = 5  # percent: how finely it is known where readers stop
 STEPS = 100 // STEP + 1  # the last one is for those who got to 100
 SHOWN_STOPS = 3
@@ -72,6 +76,11 @@ class Day(msgspec.Struct, frozen=True, gc=False):
             max(self.visits, other.visits),
         )
 
+    def joined(self, other: Day) -> Day:
+        """What two lives of a server had of the same day: visits add up, peaks were at different times."""
+        users, connections = max(self.peak_users, other.peak_users), max(self.peak_connections, other.peak_connections)
+        return Day(self.day, users, connections, self.visits + other.visits)
+
 
 class Batch(msgspec.Struct, frozen=True):
     """What is written together.
@@ -92,6 +101,21 @@ class Erasure(msgspec.Struct, frozen=True):
 
     user: str
     at_ms: int
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """What an erasure did: rows that are gone, and lines of the locks' audit that no longer say who it was."""
+
+    visits: int
+    lock_audit: int
+
+
+class UserData(msgspec.Struct, frozen=True):
+    """Everything that is kept about a user: where they were, and who took which lock from whom."""
+
+    user: str
+    visits: list[Visit]
+    lock_audit: list[Audit]
 
 
 class CompletionBucket(msgspec.Struct, frozen=True):
@@ -149,6 +173,14 @@ class RankedRoom(msgspec.Struct, frozen=True):
     visits: int
     visitors: int
     active_s: float
+
+
+def without_user(audit: Audit, user: str) -> Audit:
+    """A line of the locks' audit that no longer says that it was this user; nor why, as that is often about somebody."""
+    if user not in (audit.by_user, audit.from_user):
+        return audit
+    by_user, from_user = (ERASED_USER if named == user else named for named in (audit.by_user, audit.from_user))
+    return msgspec.structs.replace(audit, by_user=by_user, from_user=from_user, why="")
 
 
 def step_of(furthest: int) -> int:

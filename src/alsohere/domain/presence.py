@@ -18,6 +18,7 @@ Rejected: one entry per connection, with the fold done by each client. Every vie
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import count
 
 from alsohere.errors import NotInRoom
@@ -136,6 +137,17 @@ class Presence:
         """The rooms that this connection is in."""
         tab = self._tabs.get(sid)
         return [room for room, membership in tab.person.memberships.items() if sid in membership.states] if tab else []
+
+    def attention(self, user_id: str) -> Iterator[tuple[str, bool]]:
+        """For each room of a user, whether they look at it: a living tab of theirs in it is active, and they are not invisible.
+
+        A member's status says less: it is that of the user's most active tab, wherever that is.
+        """
+        person = self._persons.get(user_id)
+        for room, membership in person.memberships.items() if person is not None else ():
+            tabs = (self._tabs.get(sid) for sid in membership.states)
+            looks = any(tab is not None and tab.status == "active" for tab in tabs)
+            yield room, looks and person.status != "invisible"  # type: ignore[union-attr]
 
     def next_due_s(self) -> float | None:
         """When `expire` will have something to do."""

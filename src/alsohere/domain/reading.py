@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from math import inf
+from math import ceil, inf
 
 from alsohere.domain.access import check_room
 from alsohere.domain.history import Visit
@@ -161,7 +161,7 @@ class Reading:
             key, stay = next(iter(self._stays.items()))
             if stay.due_s > now_s:
                 break
-            stay.due_s = now_s + self._checkpoint_s
+            stay.due_s = self._next_s(now_s)
             self._stays.move_to_end(key)
             due.append(stay.visit(now_s))
         return due
@@ -178,5 +178,8 @@ class Reading:
 
     def _begin(self, room: str, member: Member, now_s: float, wall_ms: int) -> Stay:
         stay = self._stays[room, member.id] = Stay(room, member, now_s, wall_ms)
-        stay.due_s = now_s + self._checkpoint_s
+        stay.due_s = self._next_s(now_s)
         return stay
+
+    def _next_s(self, now_s: float) -> float:
+        return ceil(now_s + self._checkpoint_s)  # whole seconds: those who came together are due together

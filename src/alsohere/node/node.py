@@ -28,6 +28,7 @@ from alsohere.node.admission import Admission
 from alsohere.node.connection import Connection
 from alsohere.node.dispatch import Dispatch
 from alsohere.node.handshake import Handshake
+from alsohere.node.history import History, HistoryRules
 from alsohere.node.hooks import Handler, Hooks
 from alsohere.node.hub import Hub, SnapshotAnswer
 from alsohere.node.lane import Lane
@@ -36,7 +37,7 @@ from alsohere.node.metrics import Metrics
 from alsohere.node.outbox import Outbox, OutboxRules
 from alsohere.node.peer import Peer
 from alsohere.node.wheel import Wheel
-from alsohere.ports import Alarm, Authenticator, LockStore, Rooms, TokenVerifier
+from alsohere.ports import Alarm, Authenticator, HistoryStore, LockStore, Rooms, TokenVerifier
 from alsohere.session.events import AckReceived, ConnectAsked, Event, MessageReceived, NamespaceLeft, TransportClosed
 from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
@@ -78,6 +79,7 @@ class Node:
         clock: time.
         alarm: asks for `advance` to be called.
         lock_store, lock_rules, receipts: see node/lock_desk.py.
+        history_store, history_rules: see node/history.py.
         incarnation: this life of this process.
     """
 
@@ -96,6 +98,8 @@ class Node:
         lock_store: LockStore,
         lock_rules: LockRules,
         receipts: Receipts,
+        history_store: HistoryStore,
+        history_rules: HistoryRules,
         incarnation: str,
     ) -> None:
         self.log = logging.getLogger("alsohere")
@@ -113,6 +117,7 @@ class Node:
         self.presence = Presence(rules.leave_grace_s)
         self.tick_s = feed_rules.tick_s
         self.locks = LockDesk(self, lock_store, lock_rules, rules.locks_per_connection, receipts, incarnation)
+        self.history = History(self, history_store, history_rules, incarnation)
         self.admission = Admission(self, authenticator)
         self.dispatch = Dispatch(self)
         self._rooms = rooms
@@ -194,7 +199,7 @@ class Node:
         self.hub.forget(connection)
         del self._connections[connection.sid]
         self.locks.left(connection, grace=grace)
-        self._apply(self.presence.disconnect(connection.sid, reason, self.clock.now_s(), grace=grace))
+        self._apply(self.presence.disconnect(connection.sid, reason, self.clock.now_s(), grace=grace), connection.user.id)
         self.wake()  # a grace may have begun
         self.dispatch.disconnected(connection, reason)
 
@@ -229,7 +234,7 @@ class Node:
         # @online is one of them and does not count against the limit.
         if room not in rooms and len(rooms) > self.rules.rooms_per_connection:
             raise LimitReached(f"A connection is in at most {self.rules.rooms_per_connection} rooms; leave one first.")
-        self._apply(self.presence.enter(connection.sid, room, checked, self.clock.wall_ms()))
+        self._apply(self.presence.enter(connection.sid, room, checked, self.clock.wall_ms()), connection.user.id)
         if room != ONLINE:
             self.hub.join(connection, room)
         if not grace:
@@ -289,13 +294,13 @@ class Node:
         for prefix, limit in self.hub.rankings(connection):
             if not is_ranking_granted(user, prefix):
                 self.hub.unwatch_ranking(connection, prefix, limit)
-        connection.user = user
-        self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()))
+        before, connection.user = connection.user, user
+        self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()), before.id, user.id)
         return user
 
     def set_status(self, connection: Connection, status: Status) -> None:
         """`user:status`."""
-        self._apply(self.presence.set_status(connection.sid, status))
+        self._apply(self.presence.set_status(connection.sid, status), connection.user.id)
 
     # -- Sending -----------------------------------------------------------------------------------------------------
 
@@ -414,6 +419,7 @@ class Node:
             self._apply(self.presence.expire(now_s))
             self.hub.advance(now_s)
             self.locks.advance(now_s)
+            self.history.advance(now_s)
             if self._waiting_outboxes and now_s >= self._sweep_s:
                 self._sweep(now_s)
         finally:  # whatever fails, time must go on
@@ -421,7 +427,7 @@ class Node:
 
     def wake(self) -> None:
         """Ask for `advance` to be called when the next thing is due."""
-        dues = [self._wheel.due_s(), self.presence.next_due_s(), self.hub.due_s(), self.locks.due_s()]
+        dues = [self._wheel.due_s(), self.presence.next_due_s(), self.hub.due_s(), self.locks.due_s(), self.history.due_s()]
         if self._waiting_outboxes:
             dues.append(self._sweep_s)
         due_s = min((due for due in dues if due is not None), default=None)
@@ -461,6 +467,7 @@ class Node:
         self._apply(self.presence.expire(math.inf))
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=HANDLERS_S)
+        await self.history.finish()
 
     # -- Wiring ------------------------------------------------------------------------------------------------------
 
@@ -476,13 +483,14 @@ class Node:
         transitions = self.presence.leave(connection.sid, room) if room in self.presence.rooms(connection.sid) else []
         self.hub.part(connection, room)
         self.hub.unwatch(connection, room)
-        self._apply(transitions)
+        self._apply(transitions, connection.user.id)
 
     def _part(self, connection: Connection) -> None:
         for room in self.presence.rooms(connection.sid):
             self.hub.part(connection, room)
 
-    def _apply(self, transitions: Iterable[Transition]) -> None:
+    def _apply(self, transitions: Iterable[Transition], *user_ids: str) -> None:
+        """Tell everybody concerned; `user_ids` are those whose tabs have changed."""
         for transition in transitions:
             if transition.member is None:
                 self.metrics.leaves[transition.reason or "left"] += 1
@@ -491,8 +499,11 @@ class Node:
             else:
                 self.metrics.updates += 1
             self._rooms.state(transition)
+            self.history.note(transition)
             if self.hooks.watches_presence:
                 self._tell_application(transition)
+        for user_id in user_ids:
+            self.history.look(user_id)
 
     def _tell_application(self, transition: Transition) -> None:
         handlers, args = self._presence_handlers(transition)
