@@ -1,6 +1,6 @@
 /*
- * What both elements share: a shadow root, and a hold on a room while they are in the page. All elements of one page that name the same server
- * share one connection; so does the page's own code that calls connect().
+ * What all elements share: a shadow root, and a hold on something of the server's while they are in the page. All elements of one page that name
+ * the same server share one connection; so does the page's own code that calls connect().
  */
 import { connect, type Here } from "../core/connect.js";
 import type { Room } from "../core/store.js";
@@ -33,8 +33,13 @@ function begun(): void {
 
 const Parent = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement; // importable where there is no page
 
-export abstract class PresenceElement extends Parent {
-  protected held: Room | undefined;
+interface Hold {
+  subscribe(listener: () => void): () => void;
+  leave(): void;
+}
+
+export abstract class LiveElement<Held extends Hold> extends Parent {
+  protected held: Held | undefined;
   protected readonly root = this.attachShadow({ mode: "open" });
   #begin = (): void => this.restart();
 
@@ -43,8 +48,8 @@ export abstract class PresenceElement extends Parent {
     adopt(this.root);
   }
 
-  /** Take hold of the room that the attributes name. */
-  protected abstract hold(here: Here): Room;
+  /** Take hold of what the attributes name. */
+  protected abstract hold(here: Here): Held;
   protected abstract render(): void;
 
   connectedCallback(): void {
@@ -62,9 +67,8 @@ export abstract class PresenceElement extends Parent {
 
   protected restart(): void {
     this.release();
-    const room = (this.held = this.hold(connect(this.getAttribute("src") ?? home)));
-    room.subscribe(() => this.render());
-    room.on("refused", ({ message }) => console.warn(`<${this.localName}> ${room.name}: ${message}`));
+    this.held = this.hold(connect(this.getAttribute("src") ?? home));
+    this.held.subscribe(() => this.render());
     this.render();
   }
 
@@ -72,4 +76,42 @@ export abstract class PresenceElement extends Parent {
     this.held?.leave();
     this.held = undefined;
   }
+
+  /** A room whose refusals the page's author is told of. */
+  protected voiced(room: Room): Room {
+    room.on("refused", ({ message }) => console.warn(`<${this.localName}> ${room.name}: ${message}`));
+    return room;
+  }
+}
+
+/** An element that an attribute gives a name to; without it, the path of the page does, wherever a single-page application goes. */
+export abstract class PlacedElement<Held extends Hold & { readonly name: string }> extends LiveElement<Held> {
+  #moved = (): void => {
+    if (this.held && !this.named && this.held.name !== location.pathname) this.restart();
+  };
+
+  /** What the attribute says. */
+  protected get named(): string | null {
+    return this.getAttribute("room");
+  }
+
+  protected get place(): string {
+    return this.named || location.pathname;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    for (const [target, name] of moves()) target.addEventListener(name, this.#moved);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    for (const [target, name] of moves()) target.removeEventListener(name, this.#moved);
+  }
+}
+
+/** Where the browser tells that a single-page application went on to another path. */
+function moves(): [EventTarget, string][] {
+  const { navigation } = globalThis as { navigation?: EventTarget };
+  return [[globalThis, "popstate"], ...(navigation ? [[navigation, "currententrychange"] as [EventTarget, string]] : [])];
 }

@@ -7,7 +7,7 @@ import type { Here } from "../core/connect.js";
 import type { RoomSnapshot } from "../core/copy.js";
 import type { Room } from "../core/store.js";
 import { Bulletin } from "./bulletin.js";
-import { PresenceElement } from "./element.js";
+import { PlacedElement } from "./element.js";
 import { Faces } from "./faces.js";
 import { make } from "./float.js";
 import { Panel } from "./panel.js";
@@ -16,7 +16,7 @@ import { texts } from "./texts.js";
 
 const MAX = 8;
 
-export class AlsoHere extends PresenceElement {
+export class AlsoHere extends PlacedElement<Room> {
   static observedAttributes = ["room", "max", "src", "watch"];
   #row = make("div", "row");
   #faces = new Faces();
@@ -25,9 +25,6 @@ export class AlsoHere extends PresenceElement {
   #panel = new Panel(this.#more, texts.hereTitle, () => this.render());
   #said = make("div", "said");
   #bulletin = new Bulletin((sentence) => (this.#said.textContent = sentence));
-  #moved = (): void => {
-    if (this.held && !this.hasAttribute("room") && this.held.name !== location.pathname) this.restart();
-  };
 
   constructor() {
     super();
@@ -38,21 +35,8 @@ export class AlsoHere extends PresenceElement {
     this.root.append(this.#row, this.#faces.tip, this.#panel.root, this.#said);
   }
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    for (const target of pages()) target.addEventListener("currententrychange", this.#moved);
-    addEventListener("popstate", this.#moved);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    for (const target of pages()) target.removeEventListener("currententrychange", this.#moved);
-    removeEventListener("popstate", this.#moved);
-  }
-
   protected hold(here: Here): Room {
-    const name = this.getAttribute("room") || location.pathname;
-    const room = this.hasAttribute("watch") ? here.watch(name) : here.room(name);
+    const room = this.voiced(this.hasAttribute("watch") ? here.watch(this.place) : here.room(this.place));
     room.on("enter", (member) => this.#tell("enter", room.getSnapshot(), member));
     room.on("leave", (member) => this.#tell("leave", room.getSnapshot(), member));
     return room;
@@ -80,10 +64,4 @@ export class AlsoHere extends PresenceElement {
   #tell(what: "enter" | "leave", { mode, self }: RoomSnapshot, member: { readonly id: string; readonly name: string }): void {
     if (mode === "full" && self && member.id !== self.id && !this.hasAttribute("watch")) this.#bulletin[what](member);
   }
-}
-
-/** Where the browser tells that a single-page application went on to another path. */
-function pages(): EventTarget[] {
-  const { navigation } = globalThis as { navigation?: EventTarget };
-  return navigation ? [navigation] : [];
 }

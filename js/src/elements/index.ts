@@ -1,19 +1,26 @@
 /* Importing this defines the elements. */
 import { AlsoHere } from "./here.js";
 import { AlsoOnline } from "./online.js";
+import { AlsoProgress } from "./progress.js";
 
 export { setHome } from "./element.js";
 export { texts } from "./texts.js";
-export { AlsoHere, AlsoOnline };
+export { AlsoHere, AlsoOnline, AlsoProgress };
+
+function define(name: string, element: CustomElementConstructor): void {
+  if (!customElements.get(name)) customElements.define(name, element);
+}
 
 if (typeof customElements !== "undefined") {
-  if (!customElements.get("also-here")) customElements.define("also-here", AlsoHere);
-  if (!customElements.get("also-online")) customElements.define("also-online", AlsoOnline);
+  define("also-here", AlsoHere);
+  define("also-online", AlsoOnline);
+  define("also-progress", AlsoProgress);
 }
 
 declare global {
   interface HTMLElementTagNameMap {
     "also-here": AlsoHere;
     "also-online": AlsoOnline;
+    "also-progress": AlsoProgress;
   }
 }

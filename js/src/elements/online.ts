@@ -5,12 +5,12 @@
  */
 import type { Here } from "../core/connect.js";
 import type { Room } from "../core/store.js";
-import { PresenceElement } from "./element.js";
+import { LiveElement } from "./element.js";
 import { make } from "./float.js";
 import { Panel } from "./panel.js";
 import { texts } from "./texts.js";
 
-export class AlsoOnline extends PresenceElement {
+export class AlsoOnline extends LiveElement<Room> {
   static observedAttributes = ["src"];
   #button = make("button", "button");
   #label = make("span", "label");
@@ -29,7 +29,7 @@ export class AlsoOnline extends PresenceElement {
 
   protected hold(here: Here): Room {
     this.#here = here;
-    return here.online({ watch: "count" });
+    return this.voiced(here.online({ watch: "count" }));
   }
 
   protected override release(): void {

@@ -1,7 +1,7 @@
 /*
- * One sheet for both elements, adopted by their shadow roots (so that a strict Content-Security-Policy does not mind).
+ * What the elements look like in common, and how sheets get to their shadow roots: adopted, so that a strict Content-Security-Policy does not mind.
  * What a page may set: --also-size, --also-font, --also-radius, --also-overlap, --also-ring, --also-accent, --also-surface, --also-text, --also-border;
- * beyond that, ::part(face), ::part(self), ::part(more), ::part(button), ::part(panel), ::part(tip).
+ * beyond that, ::part(face), ::part(self), ::part(more), ::part(button), ::part(panel), ::part(tip), and the parts of each element's own sheet.
  */
 const CSS = `
 :host {
@@ -96,9 +96,14 @@ ul { list-style: none; margin: 0; padding: 0 }
 @media (prefers-reduced-motion: reduce) { .row, .face, .more { transition: none } }
 `;
 
-let sheet: CSSStyleSheet | undefined;
+const sheets = new Map<string, CSSStyleSheet>();
 
-export function adopt(root: ShadowRoot): void {
-  if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS.replace(/\n\s*/g, "\n"));
-  root.adoptedStyleSheets = [sheet];
+/** Give a shadow root the common sheet, and one of its own. */
+export function adopt(root: ShadowRoot, own = CSS): void {
+  let sheet = sheets.get(own);
+  if (!sheet) {
+    (sheet = new CSSStyleSheet()).replaceSync(own.replace(/\n\s*/g, "\n"));
+    sheets.set(own, sheet);
+  }
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }

@@ -4,6 +4,15 @@ export const texts = {
   you: (name: string): string => `${name} (you)`,
   idle: "idle",
   away: "away",
+  /** Several names in one line; `more` are not named. */
+  names: (names: readonly string[], more = 0): string => {
+    const all = more > 0 ? [...names, `${more} more`] : names;
+    return all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : (all[0] ?? "");
+  },
+  /** Who is where in an article: percent. */
+  at: (who: string, position: number): string => `${who}, ${position} %`,
+  /** The name of the timeline. */
+  readers: (count: number, position: number): string => `${count === 1 ? "1 reader" : `${count} readers`}; you are at ${position} %`,
   /** The name of the list of faces. */
   here: (count: number): string => (count === 1 ? "1 person here" : `${count} people here`),
   /** "…" while the count is not known. */

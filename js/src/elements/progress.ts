@@ -1,0 +1,106 @@
+/*
+ * <also-progress for="article" room="/post/1" src="/here"></also-progress>: everybody's place in an article, one's own included.
+ *
+ * for: selects the article; default is the first <article>, else <main>. room: default is the page's path.
+ * One's place is published as `state.position`, 0 to 100, in whole percent: when it changes, at most once a second, the last one too.
+ */
+import type { Here } from "../core/connect.js";
+import type { Room } from "../core/store.js";
+import { PlacedElement } from "./element.js";
+import { progress, readers } from "./rail.js";
+import { adopt } from "./style.js";
+import { Track, TRACK } from "./track.js";
+
+export const EVERY_MS = 1_000;
+
+export class AlsoProgress extends PlacedElement<Room> {
+  static observedAttributes = ["for", "room", "src"];
+  #track = new Track();
+  #article: Element | null = null;
+  #at = 0;
+  #sent = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #frame = 0;
+  #stop = new AbortController();
+  #resized = typeof ResizeObserver === "undefined" ? null : new ResizeObserver(() => this.#resize());
+
+  constructor() {
+    super();
+    adopt(this.root, TRACK);
+    this.root.append(this.#track.root, this.#track.tip);
+  }
+
+  protected hold(here: Here): Room {
+    this.#find();
+    this.#sent = Math.round(this.#at);
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    addEventListener("scroll", () => (this.#frame ||= requestAnimationFrame(() => this.#scrolled())), { capture: true, passive: true, signal });
+    addEventListener("resize", () => this.#resize(), { signal });
+    return this.voiced(here.room(this.place, { state: { position: this.#sent } }));
+  }
+
+  protected override release(): void {
+    this.#stop.abort();
+    this.#resized?.disconnect();
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#timer);
+    this.#frame = 0;
+    this.#timer = undefined;
+    this.held?.update({ position: null });
+    super.release();
+  }
+
+  protected render(): void {
+    const snapshot = this.held?.getSnapshot();
+    if (!snapshot) return;
+    const { count, others, self, status } = snapshot;
+    this.#track.root.toggleAttribute("data-stale", status === "stale");
+    this.#track.show(readers(others), count, self, Math.round(this.#at));
+  }
+
+  /** The article may have been replaced: by a single-page application, or because it came later than this element. */
+  #find(): void {
+    const selector = this.getAttribute("for");
+    this.#article = selector ? document.querySelector(selector) : (document.querySelector("article") ?? document.querySelector("main"));
+    if (!this.#article) console.warn(`<also-progress>: nothing on this page is ${selector ?? "an article"}`);
+    this.#resized?.disconnect();
+    for (const element of [this.#article, document.documentElement]) if (element) this.#resized?.observe(element);
+    this.#place();
+  }
+
+  #place(): void {
+    if (this.#article) this.#track.place(this.#article);
+    this.#measure();
+    this.render();
+  }
+
+  #resize(): void {
+    this.#place();
+    this.#publish();
+  }
+
+  #scrolled(): void {
+    this.#frame = 0;
+    if (this.#article && !this.#article.isConnected) this.#find();
+    this.#measure();
+    this.#publish();
+  }
+
+  #measure(): void {
+    const box = this.#article?.getBoundingClientRect();
+    this.#track.root.toggleAttribute("data-away", !box || box.bottom < 0 || box.top > innerHeight);
+    if (box) this.#track.move((this.#at = progress(box.top, box.height, innerHeight)));
+  }
+
+  #publish(): void {
+    const at = Math.round(this.#at);
+    if (this.#timer !== undefined || at === this.#sent) return;
+    this.held?.update({ position: (this.#sent = at) });
+    this.render();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#publish();
+    }, EVERY_MS);
+  }
+}
