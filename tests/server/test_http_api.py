@@ -209,6 +209,57 @@ def test_below_the_api_too_it_is_said_where_there_is_nothing(dev: ServerProcess,
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+# -- Bodies ------------------------------------------------------------------------------------------------------------
+
+CHECK = "/api/v1/locks/doc/check"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ("", "The body is not JSON: Input data was truncated."),
+        ("{fence: 1}", "The body is not JSON: JSON is malformed: object keys must be strings (byte 1)."),
+        (b"\xff", "The body is not JSON: JSON is malformed: invalid character (byte 0)."),
+        ("[]", "Expected `object`, got `array`."),
+        ("{}", "Object missing required field `fence`."),
+        ('{"fence": "1"}', "fence: Expected `int`, got `str`."),
+        ('{"fence": 1.5}', "fence: Expected `int`, got `float`."),
+        ('{"fence": -1}', "fence: Expected `int` >= 0."),
+        ('{"fence": 1, "user": 42}', "user: Expected `str | null`, got `int`."),
+        ('{"fence": 1, "lock": "x"}', "Object contains unknown field `lock`."),
+        ("[" * 100_000, "The body is nested too deeply."),
+    ],
+    ids=repr,
+)
+def test_a_body_that_is_wrong_is_told_where(dev: ServerProcess, body: str | bytes, detail: str):
+    answer = ask(dev.url, CHECK, "POST", body, **KEY)
+    assert (answer.status, answer.json()["code"], answer.json()["detail"]) == (400, "bad_request", detail)
+
+
+def test_a_whole_number_may_be_written_with_a_point(dev: ServerProcess):
+    assert ask(dev.url, CHECK, "POST", '{"fence": 7.0}', **KEY).json()["reason"] == "not_held"
+
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize("size", [MEGABYTE + 1, 50 * MEGABYTE])
+@pytest.mark.parametrize("parts", [False, True], ids=["with its length", "in parts"])
+def test_a_body_above_a_megabyte_is_refused(dev: ServerProcess, size: int, parts: bool):
+    body = b"x" * size
+    answer = ask(dev.url, CHECK, "POST", (body[at : at + 65536] for at in range(0, size, 65536)) if parts else body, **KEY)
+    assert (answer.status, answer.json()["code"]) == (413, "too_large")
+
+
+def test_a_body_of_a_megabyte_is_read(dev: ServerProcess):
+    body = '{"fence": 7, "user": "x"}'.ljust(MEGABYTE)
+    assert ask(dev.url, CHECK, "POST", body, **KEY).status == 200
+
+
+def test_a_body_is_not_read_without_the_key(dev: ServerProcess):
+    assert ask(dev.url, CHECK, "POST", b"x" * 50 * MEGABYTE).status == 401
+
+
 # -- The document ------------------------------------------------------------------------------------------------------
 
 

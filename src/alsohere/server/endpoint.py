@@ -62,7 +62,6 @@ class Endpoint:
         doc = cleandoc(handler.__doc__ or handler.__name__)  # no docstrings with -OO
         self.summary, _, self.description = (part.strip() for part in doc.partition("\n"))
         self.parameters = _parameters(self.asked, path) if self.asked else []
-        self._decoder = msgspec.json.Decoder(self.body) if self.body else None
         own = {*errors, "bad_request"} | (set() if public else {"unauthenticated", "forbidden"})
         self.errors = sorted(own | {"too_large"} if self.body else own)
 
@@ -99,16 +98,18 @@ class Endpoint:
         Raises:
             BadRequest: it is not JSON, or a field is not what it must be; the sentence names the field.
         """
-        if self._decoder is None:
+        if self.body is None:
             return {}
         try:
-            return {"body": self._decoder.decode(body)}
+            return {"body": msgspec.convert(_with_whole_numbers(msgspec.json.decode(body)), self.body)}
         except msgspec.ValidationError as error:  # "Expected `int`, got `str` - at `$.fence`"
             wrong, _, place = str(error).partition(" - at `$")
             where = place.strip("`.")
             raise BadRequest(f"{where}: {wrong}." if where else f"{wrong}.") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f"The body is not JSON: {error}.") from None
+        except RecursionError:
+            raise BadRequest("The body is nested too deeply.") from None
 
 
 class Template:
@@ -188,6 +189,15 @@ def _convert(parameter: Parameter, text: str) -> Any:
     except (msgspec.ValidationError, UnicodeEncodeError):
         pass
     raise BadRequest(f"{parameter.name} must be {parameter.rule}.")
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """1.0 is an integer in JSON Schema, and some languages write their integers so."""
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _rule(info: msgspec.inspect.Type) -> str:
