@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from server.conftest import ENVIRONMENT, Start, command
 from support.polls import PollSession, ask
 from support.raw import RawClient, joined
-from support.servers import ServerProcess
+from support.servers import API_KEY, ServerProcess
 
 
 class Host(NamedTuple):
@@ -71,6 +71,21 @@ def test_two_tabs_see_each_other(host: Host):
         one.call("room:enter", {"room": "/c"})
         other = two.call("room:enter", {"room": "/c"})["self"]["id"]
         assert one.event("room:changed")[0]["enter"][0]["id"] == other
+
+
+def test_the_api_knows_a_slash_in_a_name_from_one_of_its_paths(host: Host):
+    for path, name in [("rooms/%2Fa%2Fb%23c", "/a/b#c"), ("rooms//a/b", "/a/b"), ("users/x%2Fconnections", "x/connections")]:
+        answer = ask(host.url, f"{host.prefix}/api/v1/{path}", x_api_key=API_KEY).json()
+        assert answer["room" if path.startswith("rooms") else "id"] == name
+
+
+def test_the_page_of_the_api_is_below_the_path_but_not_at_the_root_of_somebody_else(host: Host):
+    answer = ask(host.url, host.prefix + "/docs")
+    assert (answer.status, "the HTTP API" in answer.text) == ((200, True) if host.prefix else (404, False))
+
+
+def test_what_is_below_api_and_not_ours_is_the_application_s(start: Start):
+    assert ask(start("uvicorn", "wrapping_at_the_root").url, "/api/v1/orders", x_api_key=API_KEY).text == "Not Found"
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/alsohere.js", "/socket.io/socket.io.js"])
