@@ -12,6 +12,7 @@ Rejected: a row with a lease. It needs clocks that agree, and a kill would keep 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, text
@@ -20,6 +21,8 @@ from alsohere.errors import Unavailable
 
 KEY = int.from_bytes(b"alsohere")  # PostgreSQL knows advisory locks by a number, one space per database
 CLAIM = text("SELECT pg_try_advisory_lock(:key)")
+RELEASE = text("SELECT pg_advisory_unlock(:key)")
+LINGER_S = 0.5  # so long PostgreSQL may take to notice that a killed server is gone
 END_OWN = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name AND pid <> pg_backend_pid()"
 )
@@ -55,7 +58,8 @@ class FileClaim:
             raise Unavailable(TAKEN) from None
         self._descriptor = descriptor
 
-    def release(self) -> None:
+    def release(self, connection: Connection | None) -> None:  # noqa: ARG002 - the other kind needs it
+        """Give it back."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -77,15 +81,24 @@ class SessionClaim:
         Raises:
             Unavailable: another server has it, or an earlier connection of this one that is about to end.
         """
+        until_s = time.monotonic() + LINGER_S
+        while not self._try(connection):
+            if time.monotonic() > until_s:
+                raise Unavailable(TAKEN)
+            time.sleep(LINGER_S / 20)
+
+    def _try(self, connection: Connection) -> bool:
         with connection.begin():
             taken = connection.execute(CLAIM, {"key": KEY}).scalar_one()
             if not taken:
                 connection.execute(END_OWN, {"name": self._name})
-        if not taken:
-            raise Unavailable(TAKEN)
+        return bool(taken)
 
-    def release(self) -> None:
-        """Nothing to do: closing the connection has done it."""
+    def release(self, connection: Connection | None) -> None:
+        """Give it back now: the server notices the end of a connection a little later."""
+        if connection is not None:
+            with connection.begin():
+                connection.execute(RELEASE, {"key": KEY})
 
 
 def claim_of(url: URL, name: str) -> FileClaim | SessionClaim:

@@ -93,10 +93,13 @@ class Owner:
 
     def close(self) -> None:
         """Give back the connection and the claim."""
+        try:
+            if self._claim is not None:
+                self._claim.release(self._connection)
+        except sqlalchemy.exc.DBAPIError as error:
+            log.debug("giving back the database: %s", reason(error))
         self._discard(self._connection)
         self._connection = None
-        if self._claim is not None:
-            self._claim.release()
         self.up = None
 
     def _discard(self, connection: Connection | None) -> None:

@@ -5,7 +5,7 @@ Times are ms since the epoch, by the server's clock. Text is not limited by the 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, SmallInteger, Table, Text
 
 METADATA = MetaData(
     naming_convention={
@@ -48,4 +48,42 @@ LOCK_AUDIT = Table(
     Column("fence", BigInteger, nullable=False),
     Column("why", Text, nullable=False),
     Index("ix_lock_audit_lock", "lock", "at_ms"),
+)
+
+# Names that are sorted by: in PostgreSQL as bytes too, whatever language the database is in.
+Name = Text().with_variant(Text(collation="C"), "postgresql")
+
+# Who was in which room, one row for each stay. Never without an end: a stay that goes on ends when it was last written down.
+VISITS = Table(
+    "visits",
+    METADATA,
+    Column("room", Name, primary_key=True),
+    Column("entered_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Name, primary_key=True),
+    Column("anonymous", Boolean, nullable=False),
+    Column("left_ms", BigInteger, nullable=False),
+    Column("active_ms", BigInteger, nullable=False),
+    Column("furthest", SmallInteger),
+    Index("ix_visits_entered_ms", "entered_ms"),
+    Index("ix_visits_user_id", "user_id"),
+    sqlite_with_rowid=False,
+)
+
+# What was counted on a day (days since 1970, UTC), by each life of a server: a life writes its own again and again.
+DAYS = Table(
+    "days",
+    METADATA,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("life", Text, primary_key=True),
+    Column("peak_users", Integer, nullable=False),
+    Column("peak_connections", Integer, nullable=False),
+    Column("visits", BigInteger, nullable=False),
+)
+
+# Who was erased lately: so that a running server, which may still know their visits, does not write them again.
+ERASURES = Table(
+    "erasures",
+    METADATA,
+    Column("user_id", Text, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
 )

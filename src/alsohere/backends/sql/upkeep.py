@@ -64,7 +64,7 @@ def migrate(setting: str) -> tuple[str | None, str]:
     try:
         return _in_transaction(setting, work, first=claim.take), VERSION
     finally:
-        claim.release()
+        claim.release(None)
 
 
 def _in_transaction(
