@@ -27,7 +27,7 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, part: st
 }
 
 /** Give `parent` exactly these children, moving only what is not in its place, so that focus and animations survive. */
-export function arrange(parent: Element, children: readonly Element[]): void {
+export function arrange(parent: Element | ShadowRoot, children: readonly Element[]): void {
   const wanted = new Set(children);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
   children.forEach((child, index) => {

@@ -2,10 +2,11 @@
 import { AlsoHere } from "./here.js";
 import { AlsoOnline } from "./online.js";
 import { AlsoProgress } from "./progress.js";
+import { AlsoRanking } from "./ranking.js";
 
 export { setHome } from "./element.js";
 export { texts } from "./texts.js";
-export { AlsoHere, AlsoOnline, AlsoProgress };
+export { AlsoHere, AlsoOnline, AlsoProgress, AlsoRanking };
 
 function define(name: string, element: CustomElementConstructor): void {
   if (!customElements.get(name)) customElements.define(name, element);
@@ -15,6 +16,7 @@ if (typeof customElements !== "undefined") {
   define("also-here", AlsoHere);
   define("also-online", AlsoOnline);
   define("also-progress", AlsoProgress);
+  define("also-ranking", AlsoRanking);
 }
 
 declare global {
@@ -22,5 +24,6 @@ declare global {
     "also-here": AlsoHere;
     "also-online": AlsoOnline;
     "also-progress": AlsoProgress;
+    "also-ranking": AlsoRanking;
   }
 }

@@ -18,7 +18,7 @@ const CSS = `
   font: var(--also-font, 600 .875rem/1.3 system-ui, sans-serif);
 }
 :host([hidden]), [hidden] { display: none !important }
-ul { list-style: none; margin: 0; padding: 0 }
+ul, ol { list-style: none; margin: 0; padding: 0 }
 .row { min-block-size: var(--_size); padding-inline-end: var(--_overlap); transition: opacity .3s }
 .row[data-stale] { opacity: .45 }
 .faces { display: flex; flex-wrap: wrap; row-gap: 4px }

@@ -15,6 +15,9 @@ export const texts = {
   readers: (count: number, position: number): string => `${count === 1 ? "1 reader" : `${count} readers`}; you are at ${position} %`,
   /** The name of the list of faces. */
   here: (count: number): string => (count === 1 ? "1 person here" : `${count} people here`),
+  /** The name of the list of rooms. */
+  ranking: "Where most people are now",
+  people: (count: number): string => (count === 1 ? "1 person" : `${count} people`),
   /** "…" while the count is not known. */
   online: (count: number | "…"): string => `${count} online`,
   /** The heading of the list behind the count. */
