@@ -9,27 +9,13 @@
  * The same input gives the same bytes: versions are pinned, and no date or path goes in.
  */
 import { build } from "esbuild";
-import { copyFile, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { licence, packages, RULE } from "./licences.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../src/alsohere/server/static");
-
-/** The packages that went in, by the paths of their files. */
-function packages(metafile) {
-  const names = Object.keys(metafile.inputs).map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
-  return [...new Set(names.filter(Boolean))].sort();
-}
-
-async function licence(name) {
-  const folder = join(here, "node_modules", name);
-  const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-  const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
-  if (!file) throw new Error(`${name} comes without the text of its licence`);
-  const text = (await readFile(join(folder, file), "utf8")).replaceAll("\r\n", "\n").trim();
-  return `${name} ${version} (${license})\n\n${text}\n`;
-}
 
 await mkdir(out, { recursive: true });
 const { metafile } = await build({
@@ -47,9 +33,8 @@ const { metafile } = await build({
   banner: { js: "/* alsohere, MIT; with socket.io-client, see THIRD_PARTY_LICENSES.txt */" },
 });
 await copyFile(join(here, "node_modules/socket.io-client/dist/socket.io.min.js"), join(out, "socket.io.js"));
-const rule = `\n${"-".repeat(80)}\n\n`;
 const intro = "alsohere.js and socket.io.js contain these packages.\n";
-await writeFile(join(out, "THIRD_PARTY_LICENSES.txt"), [intro, ...(await Promise.all(packages(metafile).map(licence)))].join(rule));
+await writeFile(join(out, "THIRD_PARTY_LICENSES.txt"), [intro, ...(await Promise.all(packages(metafile).map(licence)))].join(RULE));
 
 const swagger = join(here, "node_modules/swagger-ui-dist");
 const docs = join(out, "docs");
@@ -61,5 +46,5 @@ await writeFile(join(docs, "swagger-ui.css"), await bare("swagger-ui.css"));
 const inside = ["NOTICE", "swagger-ui-bundle.js.LICENSE.txt"].map((name) => readFile(join(swagger, name), "utf8"));
 await writeFile(
   join(docs, "THIRD_PARTY_LICENSES.txt"),
-  ["swagger-ui.js and swagger-ui.css are this package.\n", await licence("swagger-ui-dist"), ...(await Promise.all(inside))].join(rule),
+  ["swagger-ui.js and swagger-ui.css are this package.\n", await licence("swagger-ui-dist"), ...(await Promise.all(inside))].join(RULE),
 );

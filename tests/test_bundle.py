@@ -19,17 +19,31 @@ BUILT = ["alsohere.js", "socket.io.js", "THIRD_PARTY_LICENSES.txt", *DOCS]
 
 @pytest.fixture(scope="module")
 def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("bundle")
+    return run("build.mjs", tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def rebuilt_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run("build-example.mjs", tmp_path_factory.mktemp("example"))
+
+
+def run(script: str, out: Path) -> Path:
     node = shutil.which("node")
     assert node, "Node 20 is needed to rebuild the bundle"
     assert (JS / "node_modules" / "esbuild").is_dir(), "run `make check` (or `cd js && npm ci`) first"
-    subprocess.run([node, "build.mjs", str(out)], cwd=JS, check=True, timeout=120)
+    subprocess.run([node, script, str(out)], cwd=JS, check=True, timeout=120)
     return out
 
 
 @pytest.mark.parametrize("name", BUILT)
 def test_the_committed_file_is_what_the_sources_give(rebuilt: Path, name: str):
     assert filecmp.cmp(rebuilt / name, STATIC / name, shallow=False), f"{name} is stale: run `make js` and commit it"
+
+
+@pytest.mark.parametrize("name", ["page.js", "THIRD_PARTY_LICENSES.txt"])
+def test_the_example_with_react_is_what_its_sources_give(rebuilt_example: Path, name: str):
+    committed = ROOT / "examples" / "document_occupied" / name
+    assert filecmp.cmp(rebuilt_example / name, committed, shallow=False), f"{name} is stale: run `make js` and commit it"
 
 
 def test_the_bundle_fetches_nothing_from_elsewhere():

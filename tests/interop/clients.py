@@ -88,11 +88,12 @@ class NodeDriver:
     """socket.io-client in a Node process.
 
     Args:
-        package: "sio40" or "sio48", see node/package.json.
+        package: "sio40", "sio47" or "sio48", see node/package.json.
     """
 
     def __init__(self, package: str) -> None:
         self._clients: dict[str, Client] = {}
+        self._asks = itertools.count(1)
         self.process = subprocess.Popen(
             ["node", "driver.cjs", package], cwd=NODE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -110,14 +111,28 @@ class NodeDriver:
         self.process.stdin.flush()
 
     def open(self, client: Client, url: str, path: str, transports: list[str], auth: dict[str, Any]) -> None:
-        self._clients[client.name] = client
         reconnect = {
             "reconnectionDelay": RECONNECT_S * 1000,
             "reconnectionDelayMax": RECONNECT_S * 1000,
             "randomizationFactor": 0,
         }
-        options = {"path": path, "transports": transports, "auth": auth, **reconnect}
+        self.open_as(client, url, {"path": path, "transports": transports, "auth": auth, **reconnect})
+
+    def open_as(self, client: Client, url: str, options: dict[str, Any]) -> None:
+        """`io(url + namespace, options)`, with just these options."""
+        self._clients[client.name] = client
         self._order(do="open", socket=client.name, url=url + client.namespace, options=options)
+
+    def fetch(self, client: Client, url: str, options: dict[str, Any]) -> tuple[int, str]:
+        """`fetch(url, options)`: status and body."""
+        ask = next(self._asks)
+        self._order(do="fetch", socket=client.name, url=url, options=options, ask=ask)
+        answer = client.take("answer", where=lambda report: report["ask"] == ask)
+        return answer["status"], answer["body"]
+
+    def drop(self, client: Client) -> None:
+        """Lose the WebSocket without a word, as when a tab is closed."""
+        self._order(do="drop", socket=client.name)
 
     def emit(self, client: Client, args: list[Any], ack: int | None) -> None:
         order = {"do": "emit", "socket": client.name, "args": args}

@@ -1,7 +1,8 @@
 // A socket.io-client of the version named on the command line, driven through lines of JSON.
 //
-//   stdin   {"do": "open", "socket", "url", "options"} · {"do": "emit", "socket", "args", "ack"?} · {"do": "close", "socket"}
-//   stdout  {"socket", "what": "connect" | "upgrade" | "event" | "ack" | "disconnect" | "connect_error", …}
+//   stdin   {"do": "open", "socket", "url", "options"} · {"do": "emit", "socket", "args", "ack"?} · {"do": "close" | "drop", "socket"}
+//           {"do": "fetch", "socket", "url", "options", "ask"}
+//   stdout  {"socket", "what": "connect" | "upgrade" | "event" | "ack" | "disconnect" | "connect_error" | "answer", …}
 //
 // Bytes are {"$bytes": "<hex>"} in both directions. It decides nothing: the tests do.
 
@@ -32,7 +33,7 @@ function open(name, url, options) {
   sockets.set(name, socket);
   // The upgrade may be through before the namespace is connected.
   socket.io.on("open", () => socket.io.engine.once("upgrade", () => say(name, "upgrade")));
-  socket.on("connect", () => say(name, "connect"));
+  socket.on("connect", () => say(name, "connect", { sid: socket.id }));
   socket.on("disconnect", (reason) => say(name, "disconnect", { reason }));
   socket.on("connect_error", (error) => say(name, "connect_error", { message: error.message, data: error.data ?? null }));
   socket.onAny((...args) => {
@@ -47,10 +48,17 @@ function emit(name, args, ack) {
   sockets.get(name).emit(...unpack(args), ...callback);
 }
 
+async function request(name, url, options, ask) {
+  const response = await fetch(url, options);
+  say(name, "answer", { ask, status: response.status, body: await response.text() });
+}
+
 const actions = {
   open: ({ socket, url, options }) => open(socket, url, options),
   emit: ({ socket, args, ack }) => emit(socket, args, ack),
+  fetch: ({ socket, url, options, ask }) => request(socket, url, options, ask),
   close: ({ socket }) => sockets.get(socket).disconnect(),
+  drop: ({ socket }) => sockets.get(socket).io.engine.transport.ws.terminate(), // as when a tab is closed: not a word
 };
 
 require("node:readline")
