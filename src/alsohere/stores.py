@@ -31,12 +31,13 @@ class Stores:
             self.locks, self.history = locks, MemoryHistory(locks)
             return
         # Imported here: SQLAlchemy is a fifth of a second and 12 MB.
+        from alsohere.backends.sql.history import SqlHistory
         from alsohere.backends.sql.locks import SqlLocks
         from alsohere.backends.sql.store import Store
 
         self._database = Store(config.database_url.get_secret_value())
         self.locks = SqlLocks(self._database.writer)
-        self.history = MemoryHistory(MemoryLocks(first_fence))
+        self.history = SqlHistory(self._database)
 
     @property
     def figures(self) -> StoreFigures | None:

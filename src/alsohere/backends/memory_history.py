@@ -62,7 +62,7 @@ class MemoryHistory:
         done(len(old))
 
     async def erase(self, user: str, at_ms: int) -> Erased:
-        self._erasures[user] = at_ms
+        self._erasures[user] = max(at_ms, self._erasures.get(user, 0))
         gone = [key for key in self._visits if key[1] == user and key[2] <= at_ms]
         self._remove(gone)
         return Erased(len(gone), self._locks.erase(user))
