@@ -11,8 +11,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alsohere.domain.history import Batch, Day, Erased, Erasure, RankedRoom, RoomReading, UserData
-from alsohere.domain.lock import LockRecord
-from alsohere.domain.locks import Audit, Mint, Outcome
+from alsohere.domain.lock import Audit, LockRecord, Outcome
+from alsohere.domain.locks import Mint
 from alsohere.domain.presence import Transition
 from alsohere.domain.roster import Roster
 from alsohere.facts import LeaveReason

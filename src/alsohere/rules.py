@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alsohere.config import Config
 from alsohere.domain.feed import FeedRules
-from alsohere.domain.locks import LockRules
+from alsohere.domain.lock import LockRules
 from alsohere.node.history import HistoryRules
 from alsohere.node.node import NodeRules
 from alsohere.session.session import SessionRules

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from hypothesis import strategies as st
 from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.backends.sql.locks import SqlLocks
 from alsohere.backends.sql.store import Store
-from alsohere.domain.lock import Asked, Holder, LockRecord, Waiter
-from alsohere.domain.locks import Audit, Mint, Outcome
+from alsohere.domain.lock import Asked, Audit, Holder, LockRecord, Outcome, Waiter
+from alsohere.domain.locks import Mint
 from alsohere.errors import NotHolder, Refusal, Unavailable
 from alsohere.facts import Person
 from alsohere.ports import Decide, LockStore
-from support.databases import DURABLE, KINDS, new_database, rows
+from support.databases import DURABLE, KINDS, new_database, postgres, rows
 from support.loop import asynchronous
 
 ANN, BOB = Person("ann", "Änn \u2603", {"team": "\u0000\U0001f600"}, False), Person("~bob", "", None, True)
@@ -348,10 +349,22 @@ batches = st.lists(st.lists(change_of | renewal | st.just(("load",)), max_size=8
 
 
 @pytest.mark.parametrize("kind", DURABLE)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=batches)
-def test_every_history_gives_what_memory_gives(kind: str, tmp_path: Path, history: list[Any]):
-    asyncio.run(compared(new_database(kind, tmp_path), history))
+def test_every_history_gives_what_memory_gives(kind: str, tmp_path_factory: pytest.TempPathFactory, history: list[Any]):
+    asyncio.run(compared(empty_database(kind, tmp_path_factory), history))
+
+
+def empty_database(kind: str, folders: pytest.TempPathFactory) -> str:
+    if kind == "sqlite":
+        return new_database(kind, folders.mktemp("history"))
+    rows(url := shared_database(), "DROP SCHEMA IF EXISTS alsohere CASCADE")
+    return url
+
+
+@cache
+def shared_database() -> str:
+    return postgres().new_database()
 
 
 async def compared(url: str, history: list[Any]) -> None:

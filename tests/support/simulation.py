@@ -9,7 +9,7 @@ from alsohere.backends.memory import MemoryRooms
 from alsohere.backends.memory_history import MemoryHistory
 from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.domain.feed import FeedRules
-from alsohere.domain.locks import LockRules
+from alsohere.domain.lock import LockRules
 from alsohere.errors import CloseCode, Unauthenticated
 from alsohere.node.handshake import Handshake
 from alsohere.node.history import HistoryRules

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from alsohere.domain.history import without_user
-from alsohere.domain.lock import LockRecord
-from alsohere.domain.locks import Audit
+from alsohere.domain.lock import Audit, LockRecord
 from alsohere.errors import Refusal
 from alsohere.ports import Decide, LockDone
 

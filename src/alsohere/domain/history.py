@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from alsohere.domain.locks import Audit
+from alsohere.domain.lock import Audit
 
 ERASED_USER = "~erased"
 """Who stands in the locks' audit where somebody was erased: an anonymous id that nobody can have."""

@@ -10,10 +10,21 @@ from __future__ import annotations
 
 import msgspec
 
-from alsohere.facts import LockChanged, LockRequest, Person
+from alsohere.facts import LockChanged, LockFact, LockRequest, Person
 
 SHOWN_WAITERS = 50
 NOBODY_RENEWS = ""
+
+
+class LockRules(msgspec.Struct, frozen=True):
+    """Numbers; see the settings of the same names."""
+
+    lease_s: float = 60.0
+    grace_s: float = 10.0
+    idle_s: float = 120.0
+    warning_s: float = 20.0
+    request_s: float = 20.0
+    queue: int = 50
 
 
 class Tab(msgspec.Struct, frozen=True, gc=False):
@@ -113,6 +124,48 @@ class LockRecord(msgspec.Struct, frozen=True, gc=False):
         if holder is None:
             return LockChanged(self.lock, None, queue, len(self.queue), None, None)
         return LockChanged(self.lock, holder.person, queue, len(self.queue), self.fence, holder.since_ms, request)
+
+
+def due_ms(record: LockRecord, node: str, rules: LockRules) -> int | None:
+    """When `settle` will have something to do, in ms since the epoch."""
+    dues = [waiter.until_ms for waiter in record.queue if waiter.until_ms is not None]
+    if record.holder is not None:
+        somebody_waits = any(waiter.sids for waiter in record.queue)
+        if record.node != node:
+            dues.append(record.until_ms)
+        elif record.release_at_ms is not None:
+            dues.append(record.release_at_ms)
+        elif somebody_waits:
+            dues.append(record.holder.touched_ms + int(rules.idle_s * 1000))
+        if record.asked is not None and somebody_waits:
+            dues.append(record.asked.until_ms)
+    return min(dues, default=None)
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """Who took a lock from whom, when and why (L9)."""
+
+    lock: str
+    at_ms: int
+    action: str
+    by_user: str
+    from_user: str | None
+    fence: int
+    why: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a transition came to.
+
+    Args:
+        record: the next record; the very same object if nothing changed.
+        tell: facts for single connections, in order.
+        audit: what must be on record about it.
+    """
+
+    record: LockRecord
+    tell: tuple[tuple[str, LockFact], ...] = ()
+    audit: Audit | None = None
 
 
 def room_of(lock: str) -> str:

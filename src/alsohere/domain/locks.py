@@ -27,49 +27,12 @@ from typing import Any
 
 import msgspec
 
-from alsohere.domain.lock import NOBODY_RENEWS, Asked, Holder, LockRecord, Tab, Waiter
+from alsohere.domain.lock import NOBODY_RENEWS, Asked, Audit, Holder, LockRecord, LockRules, Outcome, Tab, Waiter
 from alsohere.errors import LimitReached, NotHolder, NotWaiting
 from alsohere.facts import GrantReason, LockFact, LockGranted, LockLost, LockRequested, LockWarned, LossReason, Person
 
 Mint = Callable[[], int]
 """Gives the next fence."""
-
-
-class LockRules(msgspec.Struct, frozen=True):
-    """Numbers; see the settings of the same names."""
-
-    lease_s: float = 60.0
-    grace_s: float = 10.0
-    idle_s: float = 120.0
-    warning_s: float = 20.0
-    request_s: float = 20.0
-    queue: int = 50
-
-
-class Audit(msgspec.Struct, frozen=True):
-    """Who took a lock from whom, when and why (L9)."""
-
-    lock: str
-    at_ms: int
-    action: str
-    by_user: str
-    from_user: str | None
-    fence: int
-    why: str
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What a transition came to.
-
-    Args:
-        record: the next record; the very same object if nothing changed.
-        tell: facts for single connections, in order.
-        audit: what must be on record about it.
-    """
-
-    record: LockRecord
-    tell: tuple[tuple[str, LockFact], ...] = ()
-    audit: Audit | None = None
 
 
 class Change:
@@ -100,6 +63,7 @@ class Change:
 
     def settle(self) -> None:
         """Do what time has brought: ends of leases, of graces, of requests and of idleness."""
+        self._follow_the_clock()
         self._drop_the_dead()
         record, now_ms = self.record, self._now_ms
         if record.holder is None:
@@ -123,6 +87,21 @@ class Change:
             self._set(release_at_ms=self._now_ms + self._ms(self.rules.warning_s))
             assert self.record.release_at_ms is not None
             self._tell.append((record.holder.sid, LockWarned(record.lock, self.record.release_at_ms)))
+
+    def _follow_the_clock(self) -> None:
+        """Where a clock that was set back would make something last for hours, it begins anew."""
+        record = self.record
+        if record.holder is not None and record.until_ms > max(self._lease(), self._grace()):
+            self._set(until_ms=self._grace())
+        if record.asked is not None and record.asked.until_ms > self._now_ms + self._ms(self.rules.request_s):
+            self._set(asked=Asked(record.asked.user_id, self._now_ms + self._ms(self.rules.request_s)))
+        if record.release_at_ms is not None and record.release_at_ms > self._now_ms + self._ms(self.rules.warning_s):
+            self._set(release_at_ms=self._now_ms + self._ms(self.rules.warning_s))
+        if record.holder is not None and record.holder.touched_ms > self._now_ms:
+            self._set(holder=msgspec.structs.replace(record.holder, touched_ms=self._now_ms))
+        for waiter in record.queue:
+            if waiter.until_ms is not None and waiter.until_ms > self._grace():
+                self._replace(waiter, until_ms=self._grace())
 
     def _drop_the_dead(self) -> None:
         """Waiters of another life of the server, and those who did not come back from a refresh."""
@@ -359,19 +338,3 @@ class Change:
     @staticmethod
     def _ms(seconds: float) -> int:
         return int(seconds * 1000)
-
-
-def due_ms(record: LockRecord, node: str, rules: LockRules) -> int | None:
-    """When `settle` will have something to do, in ms since the epoch."""
-    dues = [waiter.until_ms for waiter in record.queue if waiter.until_ms is not None]
-    if record.holder is not None:
-        somebody_waits = any(waiter.sids for waiter in record.queue)
-        if record.node != node:
-            dues.append(record.until_ms)
-        elif record.release_at_ms is not None:
-            dues.append(record.release_at_ms)
-        elif somebody_waits:
-            dues.append(record.holder.touched_ms + int(rules.idle_s * 1000))
-        if record.asked is not None and somebody_waits:
-            dues.append(record.asked.until_ms)
-    return min(dues, default=None)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from alsohere.domain.access import check_lock
-from alsohere.domain.lock import LockRecord, Tab, room_of
-from alsohere.domain.locks import Audit, Change, LockRules, Mint, Outcome, due_ms
+from alsohere.domain.lock import Audit, LockRecord, LockRules, Outcome, Tab, due_ms, room_of
+from alsohere.domain.locks import Change, Mint
 from alsohere.errors import LimitReached, Refusal
 from alsohere.facts import LockAnswer, LockFact, LockGranted, LockLost, LockRequested, LockStatus, Person
 from alsohere.node.connection import Connection

@@ -20,7 +20,7 @@ import msgspec
 from alsohere.domain.access import check_room, is_granted, is_ranking_granted, patch_state
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.identity import check_user
-from alsohere.domain.locks import LockRules
+from alsohere.domain.lock import LockRules
 from alsohere.domain.presence import Presence, Transition
 from alsohere.errors import BadRequest, CloseCode, Disconnect, LimitReached, NotInRoom
 from alsohere.facts import At, LeaveReason, Member, RoomCount, Snapshot, Status, Watch

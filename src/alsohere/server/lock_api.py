@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from alsohere.domain.access import check_lock
-from alsohere.domain.lock import LockRecord
-from alsohere.domain.locks import Audit, Change
+from alsohere.domain.lock import Audit, LockRecord
+from alsohere.domain.locks import Change
 from alsohere.facts import LockRequest, Person
 from alsohere.node.node import Node
 from alsohere.server.endpoint import Endpoint

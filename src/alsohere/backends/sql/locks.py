@@ -21,8 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from alsohere.backends.sql.schema import COUNTERS, LOCK_AUDIT, LOCKS
 from alsohere.backends.sql.writer import Writer
-from alsohere.domain.lock import LockRecord
-from alsohere.domain.locks import Audit, Outcome
+from alsohere.domain.lock import Audit, LockRecord, Outcome
 from alsohere.errors import Refusal
 from alsohere.ports import Decide, LockDone
 
