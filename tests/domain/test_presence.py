@@ -187,6 +187,101 @@ def test_a_tab_that_lost_its_transport_may_not_act(stage: Stage):
         stage.presence.update("s2", "/r", {})
 
 
+# -- Tabs that may be gone ---------------------------------------------------------------------------------------------
+
+
+def test_a_suspended_tab_is_seen_no_more_until_it_is_resumed(stage: Stage):  # P2
+    stage.connect("s1", ANN, "/r", "/s")
+    assert stage.tell(stage.presence.suspend("s1")) == ["leave ann /r", "leave ann /s"]
+    assert stage.told[-1].reason == "disconnected"
+    assert stage.tell(stage.presence.resume("s1", 7000)) == ["enter ann /r", "enter ann /s"]
+    member = stage.member("ann")
+    assert (member.since, member.generation > 1) == (7000, True)  # P8
+
+
+def test_beside_another_tab_a_suspended_one_is_only_not_counted(stage: Stage):  # P1
+    stage.connect("s1", ANN, "/r")
+    stage.connect("s2", ANN)
+    stage.enter("s2", "/r", {"of": 2})
+    assert stage.tell(stage.presence.suspend("s2")) == ["update ann /r"]
+    assert (stage.member("ann").connections, stage.member("ann").state) == (1, {})
+    assert stage.tell(stage.presence.resume("s2", 0)) == ["update ann /r"]
+    assert (stage.member("ann").connections, stage.member("ann").state) == (2, {"of": 2})
+
+
+def test_the_last_tab_that_is_there_has_its_grace_beside_a_suspended_one(stage: Stage):  # P3
+    stage.connect("s1", ANN)
+    stage.enter("s1", "/r", {"of": 1})
+    stage.connect("s2", ANN)
+    stage.enter("s2", "/r", {"of": 2})
+    stage.tell(stage.presence.suspend("s1"))
+    assert stage.lose("s2") == []
+    assert stage.enter("s1", "/r") == [], "nothing was heard of it all the same"
+    assert stage.pass_time(1.0) == []
+    assert stage.tell(stage.presence.resume("s1", 0)) == ["update ann /r"], "the user came back"
+    assert stage.member("ann").state == {"of": 1}
+    assert stage.pass_time(5.0) == []
+    stage.tell(stage.presence.suspend("s1"))
+    assert stage.lose("s1") == [], "it has had its time already"
+    assert stage.pass_time(0.0) == []
+    assert stage.presence.person("ann") is None  # P11
+
+
+def test_a_grace_ends_beside_a_suspended_tab(stage: Stage):  # P3, P4
+    stage.connect("s1", ANN, "/r")
+    stage.connect("s2", ANN, "/r")
+    stage.tell(stage.presence.suspend("s1"))
+    stage.lose("s2")
+    assert stage.pass_time(2.0) == ["leave ann /r"]
+    assert stage.tell(stage.presence.resume("s1", 0)) == ["enter ann /r"]
+
+
+def test_the_end_of_a_suspended_tab_begins_no_grace_for_another(stage: Stage):  # P3
+    stage.connect("s1", ANN, "/r")
+    stage.connect("s2", ANN, "/r")
+    stage.tell(stage.presence.suspend("s1"))
+    assert stage.lose("s1") == []
+    assert stage.tell(stage.presence.leave("s2", "/r")) == ["leave ann /r"]
+
+
+def test_who_leaves_leaves_though_a_suspended_tab_is_still_there(stage: Stage):  # P3
+    stage.connect("s1", ANN, "/r")
+    stage.connect("s2", ANN, "/r")
+    stage.tell(stage.presence.suspend("s1"))
+    assert stage.tell(stage.presence.leave("s2", "/r")) == ["leave ann /r"]
+    assert stage.tell(stage.presence.resume("s1", 0)) == ["enter ann /r"]
+
+
+def test_a_suspended_tab_does_not_keep_its_user_active(stage: Stage):
+    stage.connect("s1", ANN, "/r")
+    stage.connect("s2", ANN, "/r")
+    stage.tell(stage.presence.set_status("s2", "idle"))
+    assert stage.member("ann").status == "active"
+    stage.tell(stage.presence.suspend("s1"))
+    assert stage.member("ann").status == "idle"
+    assert list(stage.presence.attention("ann")) == [("/r", False)]
+    stage.tell(stage.presence.resume("s1", 0))
+    assert list(stage.presence.attention("ann")) == [("/r", True)]
+    assert stage.member("ann").status == "active"
+
+
+def test_a_suspended_tab_that_becomes_somebody_else_stays_unseen(stage: Stage):
+    stage.connect("s1", ANN, "/r")
+    stage.tell(stage.presence.suspend("s1"))
+    assert stage.tell(stage.presence.identify("s1", BOB, 0)) == []
+    assert stage.presence.person("ann") is None
+    assert stage.tell(stage.presence.resume("s1", 0)) == ["enter bob /r"]
+
+
+def test_a_kick_ends_suspended_tabs_too(stage: Stage):  # P4, P11
+    stage.connect("s1", ANN, "/r")
+    stage.tell(stage.presence.suspend("s1"))
+    assert stage.tell(stage.presence.kick("ann")) == []
+    assert stage.tell(stage.presence.resume("s1", 0)) == []
+    assert stage.lose("s1") == []
+    assert stage.presence.is_empty()
+
+
 def test_without_grace_a_disconnect_is_a_leave_at_once(stage: Stage):  # P3, P4
     stage.connect("s1", ANN, "/r", "/s")
     assert stage.tell(stage.presence.disconnect("s1", "timeout", stage.now_s, grace=False)) == ["leave ann /r", "leave ann /s"]

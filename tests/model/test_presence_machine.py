@@ -1,7 +1,7 @@
 """The real node beside a small model of sets, under random histories.
 
-The model knows tabs, who they are, which rooms they are in, and graces. Everything else (members, counts, what the hooks were
-told, what every watcher was sent) has to follow from that.
+The model knows tabs, who they are, which rooms they are in, which of them are between two polls, and graces. Everything else
+(members, counts, what the hooks were told, what every watcher was sent) has to follow from that.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from alsohere.domain.feed import FeedRules
 from alsohere.node.node import NodeRules
+from alsohere.node.peer import MISSING_S
 from support.simulation import SimulatedClient, World
 
 GRACE_S = 2.0
+LATE_S = 0.06  # the resolution of the node's wheel, and a little
 USERS = ["ann", "bob", "cem", "dia", "eve", "fay"]
 ROOMS = ["/a", "/b"]
 FULL_LIMIT, SAMPLE = 4, 2
@@ -124,27 +126,45 @@ class PresenceMachine(RuleBasedStateMachine):
         self.who: dict[Watcher, str] = {}
         self.where: dict[Watcher, set[str]] = {}
         self.grace: dict[tuple[str, str], float] = {}
+        self.unheard: dict[Watcher, float] = {}  # between two polls, and since when
         self.invisible: dict[Watcher, bool] = {}
         self.generations: dict[tuple[str, str], int] = {}
         self.present: set[tuple[str, str]] = set()
 
     # -- The model ---------------------------------------------------------------------------------------------------
 
+    def holds(self, tab: Watcher) -> bool:
+        """Whether others see the tab: a client whose poll does not come counts as gone."""
+        return not tab.peer.missing
+
     def members(self, room: str) -> set[str]:
         now = self.world.clock.time_s
-        seated = {self.who[tab] for tab, places in self.where.items() if room in places}
+        seated = {self.who[tab] for tab, places in self.where.items() if room in places and self.holds(tab)}
         return seated | {user for (place, user), until in self.grace.items() if place == room and until > now}
 
     def vacate(self, tab: Watcher, room: str, *, lost: bool) -> None:
         self.where[tab].discard(room)
         user = self.who[tab]
-        others = any(room in places and self.who[other] == user for other, places in self.where.items())
-        if lost and not others:
-            self.grace[room, user] = self.world.clock.time_s + GRACE_S
+        others = any(room in places and self.who[other] == user and self.holds(other) for other, places in self.where.items())
+        if lost and self.holds(tab) and not others:
+            self.grace[room, user] = self.unheard.get(tab, self.world.clock.time_s) + GRACE_S
 
     def seat(self, tab: Watcher, room: str) -> None:
         self.where[tab].add(room)
-        self.grace.pop((room, self.who[tab]), None)
+        if self.holds(tab):
+            self.grace.pop((room, self.who[tab]), None)
+
+    def forget(self, tab: Watcher) -> None:
+        for table in (self.who, self.where, self.invisible, self.unheard):
+            table.pop(tab, None)
+
+    def speaks(self, tab: Watcher) -> bool:
+        """Whether the tab may send a command; one between two polls posts it, and so is there (see `Polling.post`)."""
+        if tab not in self.who:
+            return False
+        if tab in self.unheard:
+            self._answer_poll(tab)
+        return True
 
     # -- Rules -------------------------------------------------------------------------------------------------------
 
@@ -159,7 +179,7 @@ class PresenceMachine(RuleBasedStateMachine):
 
     @rule(tab=tabs, room=rooms, watch=watches, state=st.none() | states, resume=st.booleans())
     def enter(self, tab: Watcher, room: str, watch: str, state: Any, resume: bool) -> None:
-        if tab not in self.who:
+        if not self.speaks(tab):
             return
         (tab.wanted.discard if watch == "none" else tab.wanted.add)(room)
         if watch == "none":
@@ -169,7 +189,7 @@ class PresenceMachine(RuleBasedStateMachine):
 
     @rule(tab=tabs, room=rooms)
     def leave(self, tab: Watcher, room: str) -> None:
-        if tab not in self.who:
+        if not self.speaks(tab):
             return
         was_in = room in self.where[tab]
         assert tab.call_now("room:leave", {"room": room})["ok"] == was_in
@@ -180,18 +200,18 @@ class PresenceMachine(RuleBasedStateMachine):
 
     @rule(tab=tabs, room=rooms, patch=states)
     def update(self, tab: Watcher, room: str, patch: dict[str, Any]) -> None:
-        if tab in self.who:
+        if self.speaks(tab):
             assert tab.call_now("room:update", {"room": room, "state": patch})["ok"] == (room in self.where[tab])
 
     @rule(tab=tabs, status=st.sampled_from(["active", "idle", "away", "invisible"]))
     def status(self, tab: Watcher, status: str) -> None:
-        if tab in self.who:
+        if self.speaks(tab):
             tab.call_now("user:status", {"status": status})
             self.invisible[tab] = status == "invisible"
 
     @rule(tab=tabs, user=users)
     def identify(self, tab: Watcher, user: str) -> None:
-        if tab not in self.who:
+        if not self.speaks(tab):
             return
         known = self.world.node.presence.person(user)
         hidden = known is not None and known.status == "invisible"
@@ -205,6 +225,37 @@ class PresenceMachine(RuleBasedStateMachine):
             for room in places:
                 self.seat(tab, room)
 
+    @rule(tab=tabs, seconds=st.sampled_from([0.0, 1.9, 2.1, 2.1, 2.1, 5.3]))
+    def does_not_poll(self, tab: Watcher, seconds: float) -> None:
+        """The client has no poll under way: it is a closed tab, or a slow one."""
+        if tab in self.who:
+            self._answer_poll(tab)
+            self.pass_time(seconds)
+
+    def _answer_poll(self, tab: Watcher) -> None:
+        self.poll(tab)
+        tab.peer.expect_poll()
+        self.unheard[tab] = self.world.clock.time_s
+
+    @rule(tab=tabs)
+    def poll(self, tab: Watcher) -> None:
+        if tab in self.who:
+            tab.peer.found()
+            self.unheard.pop(tab, None)
+            for room in self.where[tab]:
+                self.seat(tab, room)
+
+    @rule(tab=tabs, room=rooms, state=st.none() | states, enters=st.booleans())
+    def is_moved_by_the_application(self, tab: Watcher, room: str, state: Any, enters: bool) -> None:
+        if tab in self.who and enters:
+            self.world.node.enter(tab.connection, room, state, "none")
+            self.seat(tab, room)
+        elif tab in self.who and room in self.where[tab]:
+            self.world.node.leave(tab.connection, room)
+            tab.wanted.discard(room)
+            tab.copies.pop(room, None)
+            self.vacate(tab, room, lost=False)
+
     @rule(tab=consumes(tabs))
     def lose_transport(self, tab: Watcher) -> None:
         self._gone(tab, lost=True, act=tab.lose_transport)
@@ -214,13 +265,12 @@ class PresenceMachine(RuleBasedStateMachine):
         self._gone(tab, lost=False, act=lambda: tab.send("41"))
 
     def _gone(self, tab: Watcher, *, lost: bool, act: Any) -> None:
-        if tab not in self.who:
+        if tab not in self.who if lost else not self.speaks(tab):
             return
         act()
         for room in list(self.where[tab]):
             self.vacate(tab, room, lost=lost)
-        for table in (self.who, self.where, self.invisible):
-            del table[tab]
+        self.forget(tab)
 
     @rule(user=users)
     def kick(self, user: str) -> None:
@@ -229,8 +279,7 @@ class PresenceMachine(RuleBasedStateMachine):
         for tab in gone:
             assert tab.packets[-1] == "41" or tab.is_paused
             assert tab.closed[0] == 4403
-            for table in (self.who, self.where, self.invisible):
-                del table[tab]
+            self.forget(tab)
         for key in [key for key in self.grace if key[1] == user]:
             del self.grace[key]
 
@@ -253,11 +302,21 @@ class PresenceMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.01, 0.05, 0.1, 0.3, 1.0, 2.5]))
     def pass_time(self, seconds: float) -> None:
         self.world.pass_time(seconds)
+        for tab, since in list(self.unheard.items()):
+            unheard_s = self.world.clock.time_s - since
+            if tab.peer.ended:
+                assert unheard_s >= GRACE_S + MISSING_S
+                self.forget(tab)
+            elif tab.peer.missing:
+                assert GRACE_S <= unheard_s <= GRACE_S + MISSING_S + 2 * LATE_S
+            else:
+                assert unheard_s <= GRACE_S + LATE_S, "a closed tab is gone within the grace (P12)"
 
     @rule()
     def settle(self) -> None:
         """Everybody reads, time passes, and what every watcher has is the truth."""
         for tab in self.who:
+            self.poll(tab)
             tab.peer.outbox.resume()
             tab.is_paused = False
             tab.deaf_for = 0
@@ -312,8 +371,8 @@ class PresenceMachine(RuleBasedStateMachine):
     @invariant()
     def members_are_those_of_the_model(self) -> None:
         """P1, P3, P7, P10."""
-        hidden = {self.who[tab] for tab, invisible in self.invisible.items() if invisible}
-        online = set(self.who.values())
+        hidden = {self.who[tab] for tab, invisible in self.invisible.items() if invisible and self.holds(tab)}
+        online = {user for tab, user in self.who.items() if self.holds(tab)}
         for room in [*ROOMS, "@online"]:
             expected = self.members(room)
             assert self.world.node.count(room) == len(expected)

@@ -6,7 +6,8 @@ import pytest
 
 from alsohere.errors import CloseCode, Disconnect
 from alsohere.node.handshake import Handshake
-from alsohere.node.peer import POLL_GAP_S, Peer
+from alsohere.node.node import NodeRules
+from alsohere.node.peer import MISSING_S, POLL_GAP_S, Peer
 from alsohere.session.session import SessionRules
 from alsohere.wire.engineio import NOOP_PACKET, Packet
 from support.simulation import SimulatedClient, World
@@ -134,11 +135,83 @@ def test_a_client_between_two_polls_comes_back_soon_or_is_gone(world: World):  #
     poll.is_waiting = False
     peer.expect_poll()
     world.pass_time(POLL_GAP_S - 0.1)
-    assert not peer.ended
+    assert world.told == [("enter", "@online", "ann")], "a healthy client needs no longer"
     world.pass_time(0.2)
+    assert world.told[1:] == [("leave", "@online", "ann")]
+    assert not peer.ended, "it may be slow"
+    world.pass_time(MISSING_S)
     assert peer.ended
-    assert world.node.count("@online") == 1, "its grace begins"
-    world.pass_time(2.0)
+    world.pass_time(5.0)
+    assert world.told[1:] == [("leave", "@online", "ann")], "once (P4)"
+    assert world.node.presence.is_empty()
+
+
+def test_a_slow_client_is_back_as_the_same_session(world: World):  # P2
+    ann, bob = world.client("ann"), world.client("bob")
+    for client in (ann, bob):
+        client.call("room:enter", {"room": "/r", "state": {"of": client.connection.user.id}})
+    world.told.clear()
+    ann.peer.expect_poll()
+    world.pass_time(POLL_GAP_S + 0.2)
+    assert bob.last("room:changed")["leave"] == [{"id": "ann", "reason": "disconnected"}]
+    ann.peer.found()
+    world.pass_time(0.2)
+    assert [(member["id"], member["state"]) for member in bob.last("room:changed")["enter"]] == [("ann", {"of": "ann"})]
+    world.pass_time(10.0)
+    assert world.told == [
+        ("leave", "@online", "ann"),
+        ("leave", "/r", "ann"),
+        ("enter", "@online", "ann"),
+        ("enter", "/r", "ann"),
+    ]
+    assert not ann.peer.ended
+
+
+def test_a_client_that_is_missing_is_not_counted_by_a_push_and_hears_it_when_it_is_back(world: World):  # P12
+    ann = world.client("ann")
+    ann.call("room:enter", {"room": "/r"})
+    pushes = (lambda: world.node.push_to_user("ann", "news", ()), lambda: world.node.push_to_room("/r", "news", ()))
+    ann.peer.expect_poll()
+    assert [push() for push in pushes] == [1, 1]
+    world.pass_time(POLL_GAP_S + 0.2)
+    assert [push() for push in pushes] == [0, 0]
+    assert world.node.push_to_all("news", ()) == 0
+    assert [name for name, _ in ann.events].count("news") == 5
+
+
+def test_while_a_client_is_missing_the_application_moves_it_unseen(world: World):
+    ann = world.client("ann")
+    world.node.enter(ann.connection, "/left", None, "none")
+    ann.peer.expect_poll()
+    world.pass_time(POLL_GAP_S + 0.2)
+    world.told.clear()
+    assert world.node.enter(ann.connection, "/entered", {"a": 1}, "none").state == {"a": 1}
+    world.node.update(ann.connection, "/entered", {"b": 2})
+    world.node.leave(ann.connection, "/left")
+    assert world.told == []
+    assert world.node.rooms_of(ann.connection) == ["/entered"]
+    ann.peer.found()
+    assert world.told == [("enter", "@online", "ann"), ("enter", "/entered", "ann")]
+    assert world.node.member_of(ann.connection, "/entered").state == {"a": 1, "b": 2}
+
+
+def test_who_is_let_in_while_missing_is_seen_when_it_is_found(world: World):
+    peer = world.node.open(Handshake((), b"", ""))
+    peer.expect_poll()
+    world.pass_time(POLL_GAP_S + 0.2)
+    peer.receive(b'40{"user":"ann"}')  # an authenticate hook may take that long
+    assert (world.told, world.node.count("@online")) == ([], 0)
+    peer.found()
+    assert world.told == [("enter", "@online", "ann")]
+
+
+@pytest.mark.parametrize(("grace_s", "gap_s"), [(0.0, POLL_GAP_S), (2.0, 2.0), (30.0, 30.0)])
+def test_the_time_without_a_poll_is_the_grace(grace_s: float, gap_s: float):  # P3, P12
+    world = World(NodeRules(leave_grace_s=grace_s), session_rules=SessionRules(ping_interval_s=100.0))
+    polling(world)[0].expect_poll()
+    world.pass_time(gap_s - 0.1)
+    assert world.node.count("@online") == 1
+    world.pass_time(0.2)
     assert world.node.count("@online") == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from copy import copy
 
@@ -9,7 +10,7 @@ import pytest
 
 from server.conftest import ENVIRONMENT
 from support.polls import PollSession
-from support.raw import joined
+from support.raw import RawClient, joined
 from support.servers import ServerProcess, wait_for
 
 
@@ -102,3 +103,70 @@ def test_a_body_that_is_no_payload_is_refused_and_ends_the_session(
     assert session.post(payload).status == status
     session.headers = {}
     assert session.get().status == 400
+
+
+# -- Closed tabs -------------------------------------------------------------------------------------------------------
+
+
+class Watcher(RawClient):
+    """Sees who comes and goes in a room."""
+
+    def sees(self, user_id: str) -> str:
+        """What the next frame says of that user."""
+        while True:
+            change = self.event("room:changed", timeout_s=10)[0]
+            for kind in ("leave", "enter"):
+                if user_id in [entry["id"] for entry in change.get(kind, ())]:
+                    return kind
+
+
+@pytest.fixture
+def watcher(server: ServerProcess) -> Iterator[Watcher]:
+    with Watcher(server.url).handshake().join({"visitor": "visitor-who-watches"}) as watcher:
+        watcher.call("room:enter", {"room": "/polled"})
+        yield watcher
+
+
+def entered(server: ServerProcess, visitor: str, watcher: Watcher) -> tuple[PollSession, str]:
+    """A polling session in the watched room, between two polls, and its user's id."""
+    session = PollSession(server.url).join({"visitor": visitor})
+    session.post('421["room:enter",{"room":"/polled","watch":"none","state":{"at":7}}]')
+    (answer,) = session.packets()
+    user_id = json.loads(answer[3:])[0]["self"]["id"]
+    assert watcher.sees(user_id) == "enter"
+    return session, user_id
+
+
+def test_a_tab_that_was_closed_between_two_polls_has_left_before_its_session_ends(server: ServerProcess, watcher: Watcher):
+    """P12, P4"""
+    session, user_id = entered(server, "visitor-who-closes", watcher)
+    assert watcher.sees(user_id) == "leave"
+    assert not ended(session)
+    assert watcher.sees(user_id) == "enter", "a POST is a sign of life too"
+    assert watcher.sees(user_id) == "leave"
+    wait_for(lambda: server.metric("alsohere_sessions") == 1, what="the end of the session")
+    assert watcher.call("room:watch", {"rooms": ["/polled"]})["rooms"][0]["count"] == 1
+    assert session.get().status == 400
+
+
+def test_a_client_that_polls_late_is_back_as_who_it_was(server: ServerProcess, watcher: Watcher):
+    """P2"""
+    session, user_id = entered(server, "visitor-who-is-late", watcher)
+    assert watcher.sees(user_id) == "leave"
+    poll = session.waiting_get()
+    assert watcher.sees(user_id) == "enter"
+    members = watcher.call("room:watch", {"rooms": ["/polled"]})["rooms"][0]["members"]
+    assert [member["state"] for member in members if member["id"] == user_id] == [{"at": 7}]
+    assert session.post('422["room:update",{"room":"/polled","state":{"at":8}}]').text == "ok"
+    assert poll.answer().text == '432[{"ok":true}]'
+    session.post("1")
+
+
+def test_a_tab_that_was_closed_in_the_middle_of_an_upgrade_leaves_as_soon(server: ServerProcess, watcher: Watcher):
+    """P12"""
+    session, user_id = entered(server, "visitor-who-upgrades", watcher)
+    with RawClient(server.url, query=session.query) as probe:
+        probe.send("2probe")
+        assert probe.receive() == "3probe"
+    assert watcher.sees(user_id) == "leave"
+    assert not ended(session)

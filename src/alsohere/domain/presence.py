@@ -7,9 +7,13 @@ Invariants (docs/reference/invariants.md):
  P1  a user is a member while at least one of their tabs is, or a grace runs.
  P2  enter and leave alternate per (room, user), starting with enter; a second tab makes neither.
  P3  an explicit leave is a transition at once; a lost transport is one after the grace, unless the user came back.
- P4  one leave per membership, whoever asks for it: a membership is removed from its person before the leave is returned.
+ P4  one leave per membership, whoever asks for it: `_show` alone makes enters and leaves, from whether there is a `member`.
  P8  generations come from one counter, so a later enter has a larger one.
  P11 a person without memberships and a membership without tabs or grace do not exist.
+
+A tab may be suspended: nothing was heard of it for so long that it counts as gone, and it is not known to be. It keeps its
+places and holds none of them: others see what they would see without it. So a slow client comes back to where it was, and
+a closed one is no ghost in the meantime (P12).
 
 Refuses: clocks (time comes in), sockets, limits, permissions. `@online` is an ordinary room here.
 Rejected: one entry per connection, with the fold done by each client. Every viewer then pays for every tab.
@@ -17,6 +21,7 @@ Rejected: one entry per connection, with the fold done by each client. Every vie
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator
 from itertools import count
@@ -58,27 +63,35 @@ class Transition:
 
 
 class Membership:
-    """A user in a room. `states` is ordered by when a tab last changed it: the last one is what others see."""
+    """A user in a room. `states` is ordered by when a tab last changed it: the last one is what others see.
+
+    Without a `member`, others see nobody: all its tabs are suspended.
+    """
 
     __slots__ = ("grace", "hasty", "member", "states")
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self) -> None:
         self.hasty: frozenset[str] = frozenset()  # tabs whose lost transport is a leave at once
         self.states: dict[str, State] = {}
-        self.member = member
+        self.member: Member | None = None
         self.grace: Grace | None = None
 
 
 class Grace:
-    """A membership whose last tab lost its transport, and when that becomes a leave."""
+    """A membership whose last tab lost its transport, what that had published, and when this becomes a leave."""
 
-    __slots__ = ("person", "reason", "room", "until_s")
+    __slots__ = ("person", "reason", "room", "state", "until_s")
 
-    def __init__(self, person: Person, room: str, reason: LeaveReason, until_s: float) -> None:
+    def __init__(self, person: Person, room: str, state: State, reason: LeaveReason, until_s: float) -> None:
         self.person = person
         self.room = room
+        self.state = state
         self.reason = reason
         self.until_s = until_s
+
+
+def _until_s(grace: Grace) -> float:
+    return grace.until_s
 
 
 class Person:
@@ -96,11 +109,12 @@ class Person:
 class Tab:
     """One connection, as presence sees it."""
 
-    __slots__ = ("person", "sid", "status")
+    __slots__ = ("person", "sid", "status", "suspended")
 
     def __init__(self, sid: str, person: Person) -> None:
         self.sid = sid
         self.person = person
+        self.suspended = False
         # A person who chose to be invisible stays so when the next page connects, before that page has said anything (P10).
         self.status: Status = "invisible" if person.status == "invisible" else "active"
 
@@ -116,7 +130,7 @@ class Presence:
         self._leave_grace_s = leave_grace_s
         self._tabs: dict[str, Tab] = {}
         self._persons: dict[str, Person] = {}
-        self._graces: deque[Grace] = deque()  # all graces are equally long, so the first to come is the first to end
+        self._graces: deque[Grace] = deque()  # by when they end; all are equally long, so nearly all come in that order
         self._generation = count(1)
 
     # -- Questions ---------------------------------------------------------------------------------------------------
@@ -126,12 +140,13 @@ class Presence:
         return self._persons.get(user_id)
 
     def member(self, sid: str, room: str) -> Member:
-        """How others see this connection's user in the room.
+        """How others see this connection's user in the room, or would see it if it were not suspended.
 
         Raises:
             NotInRoom: the connection is not in it.
         """
-        return self._seated(sid, room).member
+        membership = self._seated(sid, room)
+        return membership.member or self._member(self._tabs[sid].person, membership.states[sid], 0, 0, 0)
 
     def rooms(self, sid: str) -> list[str]:
         """The rooms that this connection is in."""
@@ -145,8 +160,8 @@ class Presence:
         """
         person = self._persons.get(user_id)
         for room, membership in person.memberships.items() if person is not None else ():
-            tabs = (self._tabs.get(sid) for sid in membership.states)
-            looks = any(tab is not None and tab.status == "active" for tab in tabs)
+            tabs = (self._tabs[sid] for sid in membership.states)
+            looks = any(tab.status == "active" and not tab.suspended for tab in tabs)
             yield room, looks and person.status != "invisible"  # type: ignore[union-attr]
 
     def next_due_s(self) -> float | None:
@@ -159,7 +174,7 @@ class Presence:
 
     # -- Connections come and go -------------------------------------------------------------------------------------
 
-    def connect(self, sid: str, user: User) -> list[Transition]:
+    def connect(self, sid: str, user: User, *, suspended: bool = False) -> list[Transition]:
         """Begin a tab. If the user is here already, their name and info become those of `user`."""
         person = self._persons.get(user.id)
         if person is None:
@@ -167,12 +182,13 @@ class Presence:
         changed = person.user != user and (person.user.name, person.user.info) != (user.name, user.info)
         person.user = user
         tab = self._tabs[sid] = Tab(sid, person)
+        tab.suspended = suspended
         person.tabs.append(tab)
         return self._refresh(person) if self._restatus(person) or changed else []
 
-    def disconnect(self, sid: str, reason: LeaveReason, now_s: float, *, grace: bool = True) -> list[Transition]:
-        """End a tab. With `grace`, memberships of which it was the last tab go on for a while (P3)."""
-        tab = self._tabs.pop(sid, None)
+    def disconnect(self, sid: str, reason: LeaveReason, lost_s: float, *, grace: bool = True) -> list[Transition]:
+        """End a tab. With `grace`, memberships of which it was the last tab go on for a while after `lost_s` (P3)."""
+        tab = self._tabs.get(sid)
         if tab is None:
             return []
         person = tab.person
@@ -180,20 +196,37 @@ class Presence:
         for room, membership in list(person.memberships.items()):
             if sid not in membership.states:
                 continue
-            if grace and sid not in membership.hasty and len(membership.states) == 1:
-                self._suspend(person, room, membership, reason, now_s)
-            else:
-                transitions += self._vacate(person, room, sid, reason)
+            if grace and sid not in membership.hasty and not tab.suspended and len(self._held(membership)) == 1:
+                self._begin_grace(person, room, membership.states[sid], reason, lost_s)
+            transitions += self._vacate(person, room, sid, reason)
+        del self._tabs[sid]
         person.tabs.remove(tab)
         if person.tabs and self._restatus(person):
             transitions += self._refresh(person)
         self._forget(person)
         return transitions
 
+    def suspend(self, sid: str) -> list[Transition]:
+        """Nothing was heard of a tab for as long as a grace: to others it is gone, until it is resumed or disconnected."""
+        tab = self._tabs[sid]
+        tab.suspended = True
+        self._restatus(tab.person)
+        return self._refresh(tab.person)
+
+    def resume(self, sid: str, wall_ms: int) -> list[Transition]:
+        """A tab that was suspended is heard of again: its user enters the rooms in which it was the only one."""
+        tab = self._tabs[sid]
+        tab.suspended = False
+        for membership in tab.person.memberships.values():
+            if sid in membership.states:
+                membership.grace = None
+        self._restatus(tab.person)
+        return self._refresh(tab.person, wall_ms)
+
     def identify(self, sid: str, user: User, wall_ms: int) -> list[Transition]:
         """Make a connection somebody else's: its old user leaves and the new one enters each of its rooms."""
         tab = self._tabs[sid]
-        old, status = tab.person, tab.status
+        old, status, suspended = tab.person, tab.status, tab.suspended
         if old.user.id == user.id:
             old.user = user
             return self._refresh(old)
@@ -203,7 +236,7 @@ class Presence:
             if sid in membership.states
         }
         transitions = self.disconnect(sid, "left", 0.0, grace=False)
-        transitions += self.connect(sid, user)
+        transitions += self.connect(sid, user, suspended=suspended)
         if self._tabs[sid].status != "invisible":  # who logs in on a page stays as invisible as on the last one (P10)
             transitions += self.set_status(sid, status)
         for room, (state, has_grace) in seats.items():
@@ -225,20 +258,16 @@ class Presence:
         person = tab.person
         membership = person.memberships.get(room)
         if membership is None:
-            member = self._enter_member(person, state or NO_STATE, wall_ms)
-            membership = person.memberships[room] = Membership(member)
-            membership.states[sid] = state or NO_STATE
-            return [Transition(room, None, member)]
-        if membership.grace is not None:  # back within the grace: nobody was told of anything (P3)
+            membership = person.memberships[room] = Membership()
+        grace = membership.grace
+        if grace is not None and not tab.suspended:  # back within the grace: nobody was told of anything (P3)
             membership.grace = None
-            remembered = membership.states.popitem()[1]
-            membership.states.clear()
-            membership.states[sid] = remembered if state is None else state
-        elif state is not None or sid not in membership.states:
+            state = grace.state if state is None else state
+        if state is not None or sid not in membership.states:
             membership.states.pop(sid, None)
             fallback = next(reversed(membership.states.values()), NO_STATE)
             membership.states[sid] = fallback if state is None else state
-        return self._show(person, room, membership)
+        return self._show(person, room, membership, wall_ms)
 
     def forgo_grace(self, sid: str, room: str) -> None:
         """In this room a lost transport is a leave at once.
@@ -289,7 +318,8 @@ class Presence:
             membership = grace.person.memberships.get(grace.room)
             if membership is None or membership.grace is not grace:
                 continue  # the user came back, or was kicked meanwhile
-            transitions.append(self._end(grace.person, grace.room, grace.reason))
+            membership.grace = None
+            transitions += self._leave(grace.person, grace.room, membership, grace.reason)
             self._forget(grace.person)
         return transitions
 
@@ -298,9 +328,11 @@ class Presence:
         person = self._persons.get(user_id)
         if person is None:
             return []
-        transitions = [self._end(person, room, "kicked") for room in list(person.memberships)]
+        memberships, person.memberships = person.memberships, {}
         self._forget(person)
-        return transitions
+        return [
+            Transition(room, membership.member, None, "kicked") for room, membership in memberships.items() if membership.member
+        ]
 
     # -- The fold ----------------------------------------------------------------------------------------------------
 
@@ -310,57 +342,58 @@ class Presence:
             raise NotInRoom("This connection is not in that room: send room:enter first.")
         return membership
 
-    def _enter_member(self, person: Person, state: State, wall_ms: int) -> Member:
-        user = person.user
-        return Member(
-            user.id, user.name, user.info, user.anonymous, person.status, state, wall_ms, next(self._generation), connections=1
-        )
+    def _held(self, membership: Membership) -> list[State]:
+        """What the tabs publish by which the user is there, the last changed last."""
+        return [state for sid, state in membership.states.items() if not self._tabs[sid].suspended]
 
-    def _show(self, person: Person, room: str, membership: Membership) -> list[Transition]:
+    def _show(
+        self, person: Person, room: str, membership: Membership, wall_ms: int = 0, reason: LeaveReason = "disconnected"
+    ) -> list[Transition]:
         """Make the member what its tabs say, and tell if that is different."""
-        before, user = membership.member, person.user
-        state = next(reversed(membership.states.values()))
-        member = Member(
-            user.id,
-            user.name,
-            user.info,
-            user.anonymous,
-            person.status,
-            state,
-            before.since,
-            before.generation,
-            len(membership.states),
-        )
+        before = membership.member
+        states = [membership.grace.state] if membership.grace is not None else self._held(membership)
+        if not states:
+            membership.member = None
+            return [Transition(room, before, None, reason)] if before is not None else []
+        since, generation = (wall_ms, next(self._generation)) if before is None else (before.since, before.generation)
+        member = self._member(person, states[-1], since, generation, len(states))
         if member == before:
             return []
         membership.member = member
         return [Transition(room, before, member)]
 
-    def _refresh(self, person: Person) -> list[Transition]:
-        return [shown for room, membership in person.memberships.items() for shown in self._show(person, room, membership)]
+    @staticmethod
+    def _member(person: Person, state: State, since: int, generation: int, connections: int) -> Member:
+        user = person.user
+        return Member(user.id, user.name, user.info, user.anonymous, person.status, state, since, generation, connections)
+
+    def _refresh(self, person: Person, wall_ms: int = 0) -> list[Transition]:
+        memberships = person.memberships.items()
+        return [shown for room, membership in memberships for shown in self._show(person, room, membership, wall_ms)]
 
     def _restatus(self, person: Person) -> bool:
-        status = max((tab.status for tab in person.tabs), key=_RANK.__getitem__, default=person.status)
+        here = (tab.status for tab in person.tabs if not tab.suspended)
+        status = max(here, key=_RANK.__getitem__, default=person.status)
         changed = status != person.status
         person.status = status
         return changed
 
-    def _suspend(self, person: Person, room: str, membership: Membership, reason: LeaveReason, now_s: float) -> None:
-        membership.grace = Grace(person, room, reason, now_s + self._leave_grace_s)
-        self._graces.append(membership.grace)
+    def _begin_grace(self, person: Person, room: str, state: State, reason: LeaveReason, lost_s: float) -> None:
+        grace = person.memberships[room].grace = Grace(person, room, state, reason, lost_s + self._leave_grace_s)
+        insort(self._graces, grace, key=_until_s)
 
     def _vacate(self, person: Person, room: str, sid: str, reason: LeaveReason) -> list[Transition]:
         membership = person.memberships[room]
-        if len(membership.states) == 1:
-            return [self._end(person, room, reason)]
         del membership.states[sid]
-        membership.hasty -= {sid}
-        return self._show(person, room, membership)
+        if membership.hasty:
+            membership.hasty -= {sid}
+        return self._leave(person, room, membership, reason)
 
-    def _end(self, person: Person, room: str, reason: LeaveReason) -> Transition:
-        membership = person.memberships.pop(room)
-        membership.grace = None
-        return Transition(room, membership.member, None, reason)
+    def _leave(self, person: Person, room: str, membership: Membership, reason: LeaveReason) -> list[Transition]:
+        """After a tab has gone, or a grace has ended."""
+        if not membership.states and membership.grace is None:
+            del person.memberships[room]
+        return self._show(person, room, membership, reason=reason)
 
     def _forget(self, person: Person) -> None:
         if not person.tabs and not person.memberships:

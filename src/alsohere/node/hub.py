@@ -277,7 +277,9 @@ class Hub:
                 packets = encoded[connection.namespace] = socketio.encode_event(connection.namespace, name, args)
             for packet in packets:
                 connection.outbox.put(packet)
-            reached += 1
+            # Who is missing is not counted, for others see them gone; and is sent it, for they may come back to a session in
+            # which nothing may be missing.
+            reached += not connection.peer.missing
         self.deliveries += reached
         return reached
 

@@ -184,9 +184,19 @@ class Node:
         connection.user = user
         connection.connected = True
         self._connections[connection.sid] = connection
-        transitions = self.presence.connect(connection.sid, user)
+        transitions = self.presence.connect(connection.sid, user, suspended=connection.peer.missing)
         transitions += self.presence.enter(connection.sid, ONLINE, None, self.clock.wall_ms())
         self._apply(transitions)
+
+    def suspend(self, peer: Peer) -> None:
+        """A client may be gone: others see it leave, and it keeps its session for a while."""
+        for connection in peer.connections:
+            self._apply(self.presence.suspend(connection.sid), connection.user.id)
+
+    def resume(self, peer: Peer) -> None:
+        """It was not."""
+        for connection in peer.connections:
+            self._apply(self.presence.resume(connection.sid, self.clock.wall_ms()), connection.user.id)
 
     def end_connection(self, connection: Connection, reason: LeaveReason, *, grace: bool) -> None:
         """A connection is over."""
@@ -199,7 +209,7 @@ class Node:
         self.hub.forget(connection)
         del self._connections[connection.sid]
         self.locks.left(connection, grace=grace)
-        self._apply(self.presence.disconnect(connection.sid, reason, self.clock.now_s(), grace=grace), connection.user.id)
+        self._apply(self.presence.disconnect(connection.sid, reason, connection.peer.lost_s(), grace=grace), connection.user.id)
         self.wake()  # a grace may have begun
         self.dispatch.disconnected(connection, reason)
 

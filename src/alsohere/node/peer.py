@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from alsohere.node.node import Node
 
 
-POLL_GAP_S = 5.0
+# Between two polls nobody can tell a closed tab from one whose next poll is on its way. So a client that polls is believed to be
+# there for as long as a lost transport is not yet a leave (and for 2 s where that is shorter: a slow network takes as long); then
+# others see it leave. Its session lives a little longer: when the poll comes after all, the client is back as who it was.
+POLL_GAP_S = 2.0
+MISSING_S = 3.0
 
 
 class Poll(Protocol):
@@ -46,6 +50,7 @@ class Peer:
         "due_s",
         "ended",
         "handshake",
+        "missing",
         "outbox",
         "poll",
         "poll_by_s",
@@ -65,6 +70,7 @@ class Peer:
         self.transport = ""
         self.poll: Poll | None = None
         self.poll_by_s: float | None = None  # until when a client between two polls must come back
+        self.missing = False  # it did not: others see it no more
         self.upgrade: Upgrade | None = None  # the probe of a second transport
         self.slot = 0
         self.due_s = 0.0
@@ -108,20 +114,42 @@ class Peer:
         self.disconnect(error)
 
     def expect_poll(self) -> None:
-        """The client has no poll under way. A tab that was closed between two of them would otherwise be a ghost until the
-        heartbeat (P12).
+        """The client is there and has no poll under way. A tab that was closed between two of them would otherwise be a ghost
+        until the heartbeat (P12).
         """
         if not self.ended:
-            self.poll_by_s = self._node.clock.now_s() + POLL_GAP_S
+            self.found()
+            self.poll_by_s = self._node.clock.now_s() + self._gap_s()
             self._node.watch_time(self)
+
+    def lost_s(self) -> float:
+        """When the transport was lost, if it is lost now: who is between two polls was last seen when the one was answered."""
+        return self._node.clock.now_s() if self.poll_by_s is None else self.poll_by_s - self._gap_s()
+
+    def _gap_s(self) -> float:
+        return max(self._node.rules.leave_grace_s, POLL_GAP_S)
+
+    def found(self) -> None:
+        """The client polls, or has begun an upgrade: from here on it is its transport that tells when it is gone."""
+        self.poll_by_s = None
+        if self.missing:
+            self.missing = False
+            self._node.resume(self)
+
+    def _miss(self, now_s: float) -> None:
+        if self.missing:
+            self.disconnect(Disconnect(CloseCode.GOING_AWAY, "no poll came"))
+        else:
+            self.missing = True
+            self.poll_by_s = now_s + MISSING_S
+            self._node.suspend(self)
 
     def tick(self, now_s: float) -> None:
         """Let time pass: pings, and the end of silent sessions."""
-        if self.poll_by_s is not None and now_s >= self.poll_by_s:
-            self.disconnect(Disconnect(CloseCode.GOING_AWAY, "no poll came"))
-            return
         try:
-            ping = self.session.tick(now_s)
+            if self.poll_by_s is not None and now_s >= self.poll_by_s:
+                self._miss(now_s)
+            ping = None if self.ended else self.session.tick(now_s)
         except Disconnect as disconnect:
             self.disconnect(disconnect, reason="timeout")
             return

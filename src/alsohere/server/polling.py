@@ -79,7 +79,7 @@ class Polling(Sink):
         if self._poll is not None:
             self._peer.disconnect(Disconnect(CloseCode.BAD_PACKET, "two polls at once"))
             raise EngineError(BAD_REQUEST, "Bad request: another poll of this session is under way")
-        self._peer.poll_by_s = None
+        self._peer.found()
         packets = self._peer.outbox.take(max_bytes)
         upgrade = self._peer.upgrade
         # Once it has probed, the client wants to let go of this transport: nothing waits here any more.
@@ -131,6 +131,8 @@ class Polling(Sink):
             raise EngineError(BAD_REQUEST, f"Bad request: {disconnect.reason}", status) from None
         finally:
             self._posting = False
+        if self._peer.poll_by_s is not None:  # no poll is under way, but who sends is there
+            self._peer.expect_poll()
         for data, binary in packets:
             self._peer.receive(data, binary=binary)
         if self._peer.ended and not self._took_leave:

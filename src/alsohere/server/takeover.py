@@ -31,7 +31,7 @@ class Takeover:
         self.is_refused = peer.transport != "polling" or peer.upgrade is not None
         if not self.is_refused:
             peer.upgrade = self._upgrade
-            peer.poll_by_s = None  # the client is here; not every one polls on beside its probe
+            peer.found()  # not every client polls on beside its probe
 
     def begin(self, sink: Sink) -> None:
         """The new transport is there. Polling goes on, whatever this one does, and does not wait for it for ever."""
