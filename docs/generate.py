@@ -20,6 +20,7 @@ import alsohere
 from alsohere import cli
 from alsohere.config import PREFIX, Config, environment_names
 from alsohere.server import metrics
+from alsohere.server.http_api import ApiRoute
 
 REFERENCE = Path(__file__).parent / "reference"
 BLOCK = re.compile(r"(<!-- begin: (\w+)(?: ([\w.]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -149,9 +150,90 @@ def docstring(thing: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+# -- HTTP --------------------------------------------------------------------------------------------------------------
+
+
+COMMON = {"bad_request", "unauthenticated", "forbidden", "too_large"}
+
+
+def endpoints() -> str:
+    """Every endpoint of the API, and what is in their answers, from the document that the server gives."""
+    here = alsohere.AlsoHere(dev=True, database_url="memory://")
+    document = next(route.api.document for route in here._router.routes if isinstance(route, ApiRoute))
+    schemas = document["components"]["schemas"]
+    operations = [
+        (f"{method.upper()} {path}", found) for path, all_ in document["paths"].items() for method, found in all_.items()
+    ]
+    parts = [_endpoint(title, operation, schemas) for title, operation in operations]
+    parts += ["### What is in answers\n", "| name | fields | meaning |", "|---|---|---|"]
+    own = {
+        _name(content) for _, operation in operations for content in (operation.get("requestBody"), operation["responses"]["200"])
+    }
+    return "\n".join([*parts, *(_row(name, schema) for name, schema in schemas.items() if name not in own)]) + "\n"
+
+
+def _endpoint(title: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
+    lines = [f"### {title}", "", f"{operation['summary']} {operation.get('description', '')}".strip(), ""]
+    lines += [_parameter(parameter) for parameter in operation.get("parameters", [])]
+    if "requestBody" in operation:
+        body = schemas[_name(operation["requestBody"])]
+        described = [f" `{name}`: {text}" for name, field in body["properties"].items() if (text := _description(field))]
+        lines += [f"- body: `{_shape(body)}`.{''.join(described)}"]
+    if answer := schemas.get(_name(operation["responses"]["200"])):
+        lines += ["", f"Answers `{_shape(answer)}`. {answer['description']}"]
+    errors = [
+        code
+        for found in operation["responses"].values()
+        for code in re.findall(r"`(\w+)`", found["description"].partition(": ")[2])
+    ]
+    if own := [f"`{code}`" for code in errors if code not in COMMON]:
+        lines += ["", f"May refuse with {', '.join(own)}."]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+
+
+def _parameter(parameter: dict[str, Any]) -> str:
+    schema = parameter["schema"]
+    default = f", by default {schema['default']}" if "default" in schema else ""
+    return f"- `{parameter['name']}`: {_type_of(schema)}{default}. {parameter['description']}"
+
+
+def _row(name: str, schema: dict[str, Any]) -> str:
+    return f"| {name} | `{_shape(schema)}` | {schema['description'].partition('. ')[0].rstrip('.')} |"
+
+
+def _shape(schema: dict[str, Any]) -> str:
+    """An object with its fields; what may be left out has a question mark."""
+    optional = {name: "" if name in schema.get("required", []) else "?" for name in schema["properties"]}
+    return "{" + ", ".join(f"{name}{optional[name]}: {_type_of(field)}" for name, field in schema["properties"].items()) + "}"
+
+
+def _type_of(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return schema["$ref"].rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(_type_of(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join("null" if value is None else f'"{value}"' for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"[{_type_of(schema.get('items', {}))}]"
+    least, most = schema.get("minimum", schema.get("minLength", 0)), schema.get("maximum", schema.get("maxLength"))
+    unit = " characters" if "maxLength" in schema else ""
+    bounds = f", {least} to {most}{unit}" if most is not None else ""
+    return {"string": "text", "integer": "whole number"}.get(schema.get("type", "any"), schema.get("type", "any")) + bounds
+
+
+def _description(field: dict[str, Any]) -> str:
+    return next((one["description"] for one in [field, *field.get("anyOf", [])] if "description" in one), "")
+
+
+def _name(holder: dict[str, Any] | None) -> str:
+    """The Struct of a body or an answer."""
+    return holder["content"]["application/json"]["schema"].get("$ref", "").rpartition("/")[2] if holder else ""
+
+
 # -- Pages -------------------------------------------------------------------------------------------------------------
 
-PARTS = {"settings": settings, "metrics": counters, "commands": commands, "python": python}
+PARTS = {"settings": settings, "metrics": counters, "commands": commands, "python": python, "endpoints": endpoints}
 
 
 def renewed(text: str) -> str:

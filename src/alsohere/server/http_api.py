@@ -64,7 +64,7 @@ class HttpApi:
     def __init__(self, config: Config, endpoints: Iterable[Endpoint]) -> None:
         self._api_key = config.api_key.get_secret_value().encode() if config.api_key else None
         self.endpoints = [*endpoints, Endpoint("GET", "/openapi.json", self.openapi, public=True)]
-        self._document = document_of(self.endpoints)
+        self.document = document_of(self.endpoints)
         by_path: dict[str, list[Endpoint]] = {}
         for endpoint in self.endpoints:
             by_path.setdefault(endpoint.path, []).append(endpoint)
@@ -73,7 +73,7 @@ class HttpApi:
 
     def openapi(self) -> dict[str, Any]:
         """This document."""
-        return self._document
+        return self.document
 
     async def answer(self, endpoint: Endpoint, variable: str | None, request: Request) -> Response:
         """Authorise, read, call, encode.
@@ -116,7 +116,7 @@ class ApiRoute(BaseRoute):
     """The endpoints of one path."""
 
     def __init__(self, api: HttpApi, path: str, endpoints: list[Endpoint]) -> None:
-        self._api = api
+        self.api = api
         self.path = PREFIX + path
         self._template = Template(self.path)
         self._endpoints = {endpoint.method: endpoint for endpoint in endpoints}
@@ -134,7 +134,7 @@ class ApiRoute(BaseRoute):
             allowed = ", ".join(self._endpoints).replace("GET", "GET, HEAD")
             response = problem("bad_method", f"This path is asked with {allowed}.", {"allow": allowed})
         else:
-            response = await self._api.answer(endpoint, scope["api_variable"], request)
+            response = await self.api.answer(endpoint, scope["api_variable"], request)
         await response(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
