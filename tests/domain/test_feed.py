@@ -304,6 +304,23 @@ def test_an_update_that_was_taken_back_is_none(place: Place):
     assert place.pass_time(1.0) == []
 
 
+def test_updates_alone_wait_longer_the_more_members_there_are_and_for_nobody_who_comes():
+    place = Place(FeedRules(tick_s=0.1, slow_tick_s=1.0, update_s=0.01))
+    place.watch("full")
+    place.enter(*(f"u{number}" for number in range(50)))
+    place.pass_time(5)
+    sent = []
+    for step in range(40):  # somebody moves every twentieth of a second, for two seconds
+        place.change(f"u{step}", state={"position": step})
+        sent += place.pass_time(0.05)
+    assert len(sent) in (4, 5), "every half second: 50 members of a hundredth each"
+    assert sum(len(frame.update) for _, frame in sent) in range(30, 41), "and none is left out"
+    place.change("u0", state={"position": 99})
+    place.enter("new")
+    [(_, frame)] = place.pass_time(0.11)
+    assert (len(frame.enter), frame.update[-1].id) == (1, "u0"), "who comes is shown within a tick, and takes the others along"
+
+
 def test_somebody_who_left_and_came_back_within_a_tick_did_both(place: Place):  # P8
     before = place.members["a"].generation
     place.leave("a", reason="kicked")

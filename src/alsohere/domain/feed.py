@@ -10,6 +10,8 @@ Invariants:
  P7  every frame and snapshot carries the exact count of its moment.
  P10 an invisible member is counted and never shown; becoming invisible looks like leaving.
  One frame per channel and tick at most; counts and fresh samples once a second at most. A frame serves every watcher.
+ Updates alone (nobody comes or goes) are collected for `update_s` per member, up to `slow_tick_s`: in a room of a hundred
+ readers each of whom moves once a second, a frame per tick would be sent ten times as often as anybody can read it.
 
 A room of more than `full_limit` members shows its full channel a sample too, until it is back at `full_again`.
 Rejected: a list of events per tick, merged by rules. Four rules were needed, and each pair of them had an exception.
@@ -35,6 +37,7 @@ class FeedRules(msgspec.Struct, frozen=True):
 
     tick_s: float = 0.1
     slow_tick_s: float = 1.0
+    update_s: float = 0.01
     full_limit: int = 200
     full_again: int = 150
     sample_size: int = 50
@@ -97,11 +100,16 @@ class Feed:
         self._dirty: dict[str, LeaveReason | None] = {}
         self._seq = 0
         self.next_s = 0.0
+        self._updates_wait_s = 0.0  # how much longer than a tick
+        self._is_pressing = False  # somebody has come or gone
         self._crowded = False
 
     def note(self, user_id: str, reason: LeaveReason | None, seq: int) -> None:
         """A member changed (or left, for `reason`)."""
         self._seq = seq
+        if not self._is_pressing:
+            full = self._channels.get("full")
+            self._is_pressing = reason is not None or (full is not None and user_id not in full.shown)
         if reason is not None or user_id not in self._dirty:
             self._dirty[user_id] = reason
 
@@ -115,10 +123,13 @@ class Feed:
         self._channels.pop(watch, None)
         if not self._channels:
             self._dirty.clear()
+            self._is_pressing = False
 
     def due_s(self) -> float | None:
         """When `flush` will have something to say; None: not before the next change."""
-        due = self.next_s if self._dirty else None
+        due = None
+        if self._dirty:
+            due = self.next_s if self._is_pressing else self.next_s + self._updates_wait_s
         for channel in self._channels.values():
             if channel.stale:
                 when = max(channel.next_slow_s, self.next_s)
@@ -136,7 +147,10 @@ class Feed:
             if (frame := self._frame(channel, roster, count, now_s)) is not None
         ]
         self._dirty.clear()
-        self.next_s = now_s + self._rules.tick_s
+        rules = self._rules
+        self._is_pressing = False
+        self._updates_wait_s = max(min(count * rules.update_s, rules.slow_tick_s) - rules.tick_s, 0.0)
+        self.next_s = now_s + rules.tick_s
         return frames
 
     def snapshot(self, watch: Watch, since: At | None) -> Snapshot:

@@ -24,6 +24,8 @@ GAUGES = {
     "alsohere_users_online": "Distinct users online, over all processes",
     "alsohere_rooms": "Rooms with anybody in them, over all processes",
     "alsohere_watched_rooms": "Rooms that somebody of this process is in or watches",
+    "alsohere_locks_held": "Locks that somebody has",
+    "alsohere_lock_waiters": "Places in the queues for locks",
     "alsohere_store_up": "1 while the database can be used, 0 while not; absent without one, and before its first use",
 }
 COUNTERS = {
@@ -64,6 +66,8 @@ class NodeCollector(Collector):
             "alsohere_users_online": node.count(ONLINE),
             "alsohere_rooms": node.room_count,
             "alsohere_watched_rooms": node.hub.audience_count,
+            "alsohere_locks_held": node.locks.board.held(),
+            "alsohere_lock_waiters": node.locks.board.waiting(),
         }
         if node.metrics.store is not None and node.metrics.store.up is not None:
             values["alsohere_store_up"] = int(node.metrics.store.up)
