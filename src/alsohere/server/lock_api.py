@@ -23,6 +23,7 @@ LockName = Annotated[
         min_length=1,
         max_length=200,
         description="The lock, percent-encoded: `doc/1#title` is `doc%2F1%23title`.",
+        examples=["doc/1#title"],
         extra_json_schema={"format": "lock"},
     ),
 ]

@@ -44,6 +44,7 @@ class RoomAsked(msgspec.Struct):
             min_length=1,
             max_length=200,
             description="The room, percent-encoded: `/post/1` is `%2Fpost%2F1`.",
+            examples=["/post/1"],
             extra_json_schema={"format": "room"},
         ),
     ]
@@ -60,7 +61,7 @@ class RoomAnswer(msgspec.Struct):
 class UserAsked(msgspec.Struct):
     """Which user."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=128, description="The user's id, percent-encoded.")]
+    id: Annotated[str, Meta(min_length=1, max_length=128, description="The user's id, percent-encoded.", examples=["42"])]
 
 
 class UserAnswer(msgspec.Struct):
