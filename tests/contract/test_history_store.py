@@ -51,7 +51,7 @@ async def told(ask: Callable[..., None], *args: Any) -> Any:
 
 
 def visit(user: str, entered_at: int = 0, active_s: float = 1.0, furthest: int | None = None, room: str = "/r") -> Visit:
-    return Visit(room, user, user.startswith("~"), entered_at, entered_at + 100_000, active_s, furthest)
+    return Visit(room, user, entered_at, entered_at + 100_000, active_s, furthest)
 
 
 async def keep(history: HistoryStore, *visits: Visit, days: tuple[Day, ...] = (), life: str = "life-1") -> list[Erasure]:
@@ -94,7 +94,7 @@ async def test_what_done_was_told_is_there_in_another_life(durable: str):
 
 @asynchronous
 async def test_a_report_may_come_twice_late_and_with_others(url: str):  # R5
-    first, second = visit("ann", 1, 20.0, None), Visit("/r", "ann", False, 1, 200_000, 31.5, 12)
+    first, second = visit("ann", 1, 20.0, None), Visit("/r", "ann", 1, 200_000, 31.5, 12)
     async with opened(url) as (history, _):
         for batch in ([first], [second, visit("bob", 2)], [first], [second], [visit("bob", 2)]):
             await keep(history, *batch)
@@ -254,7 +254,7 @@ async def test_a_database_that_cannot_be_used_is_told_as_that(tmp_path: Path):
 # -- Every backend beside the reference --------------------------------------------------------------------------------
 
 reports = st.builds(
-    lambda room, user, at, left, active, furthest: Visit(room, user, user[0] == "~", at, at + left, active / 8, furthest),
+    lambda room, user, at, left, active, furthest: Visit(room, user, at, at + left, active / 8, furthest),
     st.sampled_from(["/r", "/s", "/r/s"]),
     st.sampled_from(["ann", "bob", "~cem"]),
     st.integers(0, 5),

@@ -12,7 +12,7 @@ from alsohere.domain.history import DAY_MS, Day, Visit
 
 
 def visit(user: str, entered_at: int = 0, active_s: float = 0.0) -> Visit:
-    return Visit("/r", user, False, entered_at, entered_at + 1000, active_s, None)
+    return Visit("/r", user, entered_at, entered_at + 1000, active_s, None)
 
 
 def test_the_oldest_is_written_first_and_each_visit_once():  # R5

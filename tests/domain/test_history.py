@@ -24,7 +24,7 @@ from alsohere.domain.history import (
 )
 
 reports = st.builds(
-    lambda left_at, active_s, furthest: Visit("/r", "ann", False, 1000, left_at, active_s, furthest),
+    lambda left_at, active_s, furthest: Visit("/r", "ann", 1000, left_at, active_s, furthest),
     st.integers(1000, 1010),
     st.integers(0, 5).map(float),
     st.none() | st.integers(0, 100),
@@ -39,7 +39,7 @@ def test_reports_may_come_twice_late_and_in_any_order(a: Visit, b: Visit, c: Vis
 
 
 def test_of_two_reports_the_furthest_of_each_number_counts():  # R5
-    early, late = Visit("/r", "ann", False, 0, 60_000, 20.0, None), Visit("/r", "ann", False, 0, 90_000, 31.0, 12)
+    early, late = Visit("/r", "ann", 0, 60_000, 20.0, None), Visit("/r", "ann", 0, 90_000, 31.0, 12)
     assert early.merged(late) == late.merged(early) == late
     day = date(2026, 11, 20)
     assert Day(day, 3, 5, 9).merged(Day(day, 4, 4, 9)) == Day(day, 4, 5, 9)

@@ -33,8 +33,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 
     Args:
         room: where.
-        user: the user's id.
-        anonymous: nobody vouched for them.
+        user: the user's id; it begins with ~ if nobody vouched for them.
         entered_at, left_at: ms since the epoch; while they stay, `left_at` is when this was last written down.
         active_s: seconds in which they looked at it.
         furthest: the furthest position, 0 to 100; None: the page told none.
@@ -42,7 +41,6 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 
     room: str
     user: str
-    anonymous: bool
     entered_at: int
     left_at: int
     active_s: float
@@ -56,7 +54,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
         """What two reports of the same visit are together, whichever came first (R5)."""
         furthest = max((visit.furthest for visit in (self, other) if visit.furthest is not None), default=None)
         left_at, active_s = max(self.left_at, other.left_at), max(self.active_s, other.active_s)
-        return Visit(self.room, self.user, self.anonymous, self.entered_at, left_at, active_s, furthest)
+        return Visit(self.room, self.user, self.entered_at, left_at, active_s, furthest)
 
 
 class Day(msgspec.Struct, frozen=True, gc=False):

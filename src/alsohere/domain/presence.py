@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator
 from itertools import count
 
 from alsohere.errors import NotInRoom
@@ -153,16 +152,19 @@ class Presence:
         tab = self._tabs.get(sid)
         return [room for room, membership in tab.person.memberships.items() if sid in membership.states] if tab else []
 
-    def attention(self, user_id: str) -> Iterator[tuple[str, bool]]:
-        """For each room of a user, whether they look at it: a living tab of theirs in it is active, and they are not invisible.
+    def attends(self, user_id: str, room: str) -> bool:
+        """Whether a user looks at a room: a living tab of theirs in it is active, and they are not invisible.
 
         A member's status says less: it is that of the user's most active tab, wherever that is.
         """
         person = self._persons.get(user_id)
-        for room, membership in person.memberships.items() if person is not None else ():
-            tabs = (self._tabs[sid] for sid in membership.states)
-            looks = any(tab.status == "active" and not tab.suspended for tab in tabs)
-            yield room, looks and person.status != "invisible"  # type: ignore[union-attr]
+        if person is None or room not in person.memberships or person.status == "invisible":
+            return False
+        for sid in person.memberships[room].states:
+            tab = self._tabs.get(sid)
+            if tab is not None and tab.status == "active":
+                return True
+        return False
 
     def next_due_s(self) -> float | None:
         """When `expire` will have something to do."""

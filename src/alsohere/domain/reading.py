@@ -19,18 +19,17 @@ is that of their most active tab.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
-from math import ceil, inf
+from math import inf
 
 from alsohere.domain.access import check_room
 from alsohere.domain.history import Visit
 from alsohere.domain.presence import Transition
 from alsohere.errors import BadRequest, ConfigError
-from alsohere.facts import Member
 from alsohere.types import Scalar
 
 POSITION = "position"  # the key of a state that tells how far somebody has read
+SWEEPS = 1 / 12  # of a checkpoint: how often all visits are looked over for those that are due
 
 
 class RecordedRooms:
@@ -72,26 +71,27 @@ def _check_rule(rule: str) -> None:
 class Stay:
     """A visit that goes on."""
 
-    __slots__ = ("active_s", "anonymous", "attended_s", "began_s", "due_s", "entered_at", "furthest", "room", "user_id")
+    __slots__ = ("active_s", "attended_s", "began_s", "due_s", "entered_at", "furthest", "room", "user_id")
 
-    def __init__(self, room: str, member: Member, now_s: float, wall_ms: int) -> None:
+    def __init__(self, room: str, user_id: str, now_s: float, wall_ms: int, due_s: float) -> None:
         self.room = room
-        self.user_id = member.id
-        self.anonymous = member.anonymous
+        self.user_id = user_id
         self.began_s = now_s
         self.entered_at = wall_ms
-        self.due_s = inf  # when it is to be written down next
+        self.due_s = due_s  # when it is to be written down next
         self.active_s = 0.0
         self.attended_s: float | None = None  # since when they look at it
         self.furthest: int | None = None
 
     def attend(self, attended: bool, now_s: float) -> None:
         """They look at it from now on, or no longer."""
-        if attended == (self.attended_s is not None):
-            return
-        if self.attended_s is not None:
-            self.active_s += now_s - self.attended_s
-        self.attended_s = now_s if attended else None
+        since_s = self.attended_s
+        if since_s is None:
+            if attended:
+                self.attended_s = now_s
+        elif not attended:
+            self.active_s += now_s - since_s
+            self.attended_s = None
 
     def move(self, state: dict[str, Scalar]) -> None:
         """They are at a position, if the state tells one (R3)."""
@@ -107,8 +107,7 @@ class Stay:
         active_s = self.active_s if self.attended_s is None else self.active_s + now_s - self.attended_s
         stay_ms = round((now_s - self.began_s) * 1000)
         active_ms = min(round(active_s * 1000), stay_ms)  # what was rounded twice could be more than the whole
-        left_at = self.entered_at + stay_ms
-        return Visit(self.room, self.user_id, self.anonymous, self.entered_at, left_at, active_ms / 1000, self.furthest)
+        return Visit(self.room, self.user_id, self.entered_at, self.entered_at + stay_ms, active_ms / 1000, self.furthest)
 
 
 class Reading:
@@ -121,12 +120,15 @@ class Reading:
 
     def __init__(self, rooms: RecordedRooms, checkpoint_s: float) -> None:
         self._rooms = rooms
-        self._checkpoint_s = checkpoint_s
-        # In the order in which they are due: all wait equally long, so whoever is written down goes to the end.
-        self._stays: OrderedDict[tuple[str, str], Stay] = OrderedDict()
+        self._interval_s = checkpoint_s * (1 - SWEEPS)
+        self._sweep_s = checkpoint_s * SWEEPS
+        self._next_s: float | None = None
+        self._stays: dict[str, dict[str, Stay]] = {}  # by user, and then by room
 
-    def __len__(self) -> int:
-        return len(self._stays)
+    @property
+    def is_empty(self) -> bool:
+        """Whether no visit goes on."""
+        return not self._stays
 
     def fold(self, transition: Transition, now_s: float, wall_ms: int) -> Visit | None:
         """Take note of an enter, an update or a leave.
@@ -134,52 +136,65 @@ class Reading:
         Returns:
             The visit that this was the end of.
         """
-        room, member = transition.room, transition.member
+        member = transition.member
         if member is None:
-            stay = self._stays.pop((room, transition.user_id), None)
-            return stay.visit(now_s) if stay is not None else None
+            return self._end(transition.room, transition.user_id, now_s)
+        room, stays = transition.room, self._stays.get(member.id)
         if transition.before is not None:
-            stay = self._stays.get((room, member.id))
+            stay = stays.get(room) if stays is not None else None
         elif room in self._rooms:
-            stay = self._begin(room, member, now_s, wall_ms)
+            stay = self._begin(room, member.id, now_s, wall_ms)
         else:
             return None
         if stay is not None:
             stay.move(member.state)
         return None
 
-    def attend(self, room: str, user_id: str, attended: bool, now_s: float) -> None:
-        """Somebody looks at a room, or no longer (R2)."""
-        stay = self._stays.get((room, user_id))
-        if stay is not None:
-            stay.attend(attended, now_s)
+    def of(self, user_id: str) -> Iterable[Stay]:
+        """The visits of a user that go on."""
+        stays = self._stays.get(user_id)
+        return stays.values() if stays is not None else ()
 
     def checkpoints(self, now_s: float) -> list[Visit]:
         """The visits that go on and are to be written down now."""
+        if self._next_s is None or now_s < self._next_s:
+            return []
         due: list[Visit] = []
-        while self._stays:
-            key, stay = next(iter(self._stays.items()))
-            if stay.due_s > now_s:
-                break
-            stay.due_s = self._next_s(now_s)
-            self._stays.move_to_end(key)
-            due.append(stay.visit(now_s))
+        for stays in self._stays.values():
+            for stay in stays.values():
+                if stay.due_s <= now_s:
+                    stay.due_s = now_s + self._interval_s
+                    due.append(stay.visit(now_s))
+        self._next_s = now_s + self._sweep_s if self._stays else None
         return due
 
     def due_s(self) -> float | None:
-        """When `checkpoints` will have something to give."""
-        return next(iter(self._stays.values())).due_s if self._stays else None
+        """When `checkpoints` may have something to give."""
+        return self._next_s
 
     def forget(self, user_id: str, by_ms: int) -> None:
         """Nothing is kept of the visits of a user that began by then; not even of those that go on (R6)."""
-        for key, stay in list(self._stays.items()):
-            if stay.user_id == user_id and stay.entered_at <= by_ms:
-                del self._stays[key]
+        stays = self._stays.pop(user_id, {})
+        later = {room: stay for room, stay in stays.items() if stay.entered_at > by_ms}
+        if later:
+            self._stays[user_id] = later
 
-    def _begin(self, room: str, member: Member, now_s: float, wall_ms: int) -> Stay:
-        stay = self._stays[room, member.id] = Stay(room, member, now_s, wall_ms)
-        stay.due_s = self._next_s(now_s)
+    def _begin(self, room: str, user_id: str, now_s: float, wall_ms: int) -> Stay:
+        stay = Stay(room, user_id, now_s, wall_ms, now_s + self._interval_s)
+        stays = self._stays.get(user_id)
+        if stays is None:
+            self._stays[user_id] = {room: stay}
+        else:
+            stays[room] = stay
+        if self._next_s is None:
+            self._next_s = now_s + self._sweep_s
         return stay
 
-    def _next_s(self, now_s: float) -> float:
-        return ceil(now_s + self._checkpoint_s)  # whole seconds: those who came together are due together
+    def _end(self, room: str, user_id: str, now_s: float) -> Visit | None:
+        stays = self._stays.get(user_id)
+        stay = stays.pop(room, None) if stays is not None else None
+        if stay is None:
+            return None
+        if not stays:
+            del self._stays[user_id]
+        return stay.visit(now_s)

@@ -66,6 +66,7 @@ class History:
         self._reading = Reading(rooms, CHECKPOINT_S)
         self._backlog = Backlog(MOST_WAITING)
         self._tally = Tally()
+        self._sweeps = False  # checkpoints are looked for
         self._midnight_s: float | None = None
         self._write_s: float | None = None
         self._prune_s: float | None = None
@@ -100,15 +101,14 @@ class History:
             if visit is not None:
                 self._backlog.put(visit)
                 self._soon()
-            elif transition.before is None and len(self._reading) == 1:
-                self._node.wake()  # the first checkpoint
+            elif not self._sweeps and self._reading.due_s() is not None:
+                self._sweeps = True
+                self._node.wake()
 
     def look(self, user_id: str) -> None:
         """What a user looks at may have changed."""
-        if len(self._reading):
-            now_s = self._node.clock.now_s()
-            for room, attended in self._node.presence.attention(user_id):
-                self._reading.attend(room, user_id, attended, now_s)
+        for stay in self._reading.of(user_id):
+            stay.attend(self._node.presence.attends(user_id, stay.room), self._node.clock.now_s())
 
     def _count(self, *, came: bool) -> None:
         node = self._node
@@ -136,6 +136,7 @@ class History:
         for visit in self._reading.checkpoints(now_s):
             self._backlog.put(visit)
             self._soon()
+        self._sweeps = self._reading.due_s() is not None
         if self._midnight_s is not None and now_s >= self._midnight_s:
             self._midnight_s = None
             if self._node.connection_count:

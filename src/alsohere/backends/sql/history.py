@@ -118,12 +118,11 @@ class SqlHistory:
         self._writer.submit(partial(_prune, before_ms, most), done)
 
     async def erase(self, user: str, at_ms: int) -> Erased:
-        visits = lines = 0
-        while True:
-            erased = await self._writer.ask(partial(persons.erase_slice, user, at_ms))
-            visits, lines = visits + erased.visits, lines + erased.lock_audit
-            if erased.visits < persons.SLICE:
-                return Erased(visits, lines)
+        lines = await self._writer.ask(partial(persons.note_erasure, user, at_ms))
+        keys = await self._reader.ask(partial(persons.visits_to_erase, user, at_ms))
+        for start in range(0, len(keys), persons.SLICE):
+            await self._writer.ask(partial(persons.remove_visits, user, keys[start : start + persons.SLICE]))
+        return Erased(len(keys), lines)
 
     async def about(self, user: str) -> UserData:
         return await self._reader.ask(partial(persons.about, user))
@@ -162,7 +161,6 @@ def _visit_row(visit: Visit) -> dict[str, Any]:
         "room": visit.room,
         "entered_ms": visit.entered_at,
         "user_id": visit.user,
-        "anonymous": visit.anonymous,
         "left_ms": visit.left_at,
         "active_ms": round(visit.active_s * 1000),
         "furthest": visit.furthest,

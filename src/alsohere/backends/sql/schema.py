@@ -5,7 +5,7 @@ Times are ms since the epoch, by the server's clock. Text is not limited by the 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, Table, Text
 
 METADATA = MetaData(
     naming_convention={
@@ -60,12 +60,10 @@ VISITS = Table(
     Column("room", Name, primary_key=True),
     Column("entered_ms", BigInteger, primary_key=True, autoincrement=False),
     Column("user_id", Name, primary_key=True),
-    Column("anonymous", Boolean, nullable=False),
     Column("left_ms", BigInteger, nullable=False),
     Column("active_ms", BigInteger, nullable=False),
     Column("furthest", SmallInteger),
     Index("ix_visits_entered_ms", "entered_ms"),
-    Index("ix_visits_user_id", "user_id"),
     sqlite_with_rowid=False,
 )
 

@@ -15,7 +15,6 @@ def upgrade() -> None:
         sa.Column("room", NAME, nullable=False),
         sa.Column("entered_ms", sa.BigInteger, nullable=False, autoincrement=False),
         sa.Column("user_id", NAME, nullable=False),
-        sa.Column("anonymous", sa.Boolean, nullable=False),
         sa.Column("left_ms", sa.BigInteger, nullable=False),
         sa.Column("active_ms", sa.BigInteger, nullable=False),
         sa.Column("furthest", sa.SmallInteger),
@@ -23,7 +22,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_visits_entered_ms", "visits", ["entered_ms"])
-    op.create_index("ix_visits_user_id", "visits", ["user_id"])
     op.create_table(
         "days",
         sa.Column("day", sa.Integer, nullable=False, autoincrement=False),
