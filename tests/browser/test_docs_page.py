@@ -30,14 +30,14 @@ def address(request):
 def docs(address, person):
     """Open the page where nothing but its own server can be reached; `asked` is what it asked for."""
 
-    def open_page(**options):
+    def open_page(query="", **options):
         somebody = person(**options)
         asked = []
         somebody.context.route(
             "**/*", lambda route: route.abort() if not route.request.url.startswith(address) else route.continue_()
         )
         somebody.context.on("request", lambda request: asked.append(request.url))
-        page = somebody.open(address + "/docs")
+        page = somebody.open(address + "/docs" + query)
         page.asked = asked
         return page
 
@@ -76,6 +76,12 @@ def test_an_endpoint_can_be_tried_with_the_key(docs):
     room.get_by_role("button", name="Execute").click()
     expect(room.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
     expect(room.locator(".live-responses-table .response-col_description pre").first).to_contain_text('"room": "/post/1 ü#"')
+
+
+def test_a_link_cannot_make_the_page_show_somebody_else_s_document(docs, address):
+    page = docs("?url=https://other.example/openapi.json&configUrl=https://other.example/config.json")
+    expect(page.locator(".opblock").first).to_be_visible()
+    assert [url for url in page.asked if not url.startswith((address, "data:"))] == []
 
 
 def test_the_page_may_talk_to_its_own_server_only(address):
