@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from alsohere.errors import LimitReached, PacketError, Refusal
+from alsohere.node.addresses import network
 from alsohere.node.connection import Connection
 from alsohere.session.events import ConnectAsked
 from alsohere.session.session import MAX_AUTH_BYTES
@@ -50,13 +51,13 @@ class Admission:
             raise LimitReached("This server is restarting; connect again.", retry_after_ms=1000)
         if len(node.peers) >= node.rules.connections:
             raise LimitReached("This server has no room for more connections.", retry_after_ms=5000)
-        if self._pending_by_client[client] >= node.rules.pending_per_client:
+        if self._pending_by_client[network(client)] >= node.rules.pending_per_client:
             raise LimitReached("Too many sessions of this address have not connected yet.", code="rate", retry_after_ms=5000)
 
     def pending(self, peer: Peer) -> None:
         """A session is open and has not said who it is."""
-        self._pending[peer.sid] = peer.handshake.client
-        self._pending_by_client[peer.handshake.client] += 1
+        client = self._pending[peer.sid] = network(peer.handshake.client)
+        self._pending_by_client[client] += 1
 
     def settled(self, peer: Peer) -> None:
         """A session has connected a namespace, or is gone."""

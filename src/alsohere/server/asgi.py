@@ -59,7 +59,8 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
         else:
             peer = engine.node.peers.get(asked.sid)
             body = await _poll_or_post(engine, asked.sid, handshake, method, scope, receive)
-    except EngineError as error:
+    except EngineError as bad:
+        error = engine.refused(request, bad)
         # "Come back later" has no body: python-engineio closes the connection before it reads one, and then never comes back.
         answer = b"" if error.status in (429, 503) else error.body()
         # What is left of a body will not be read, and must not be taken for the next request.
@@ -92,14 +93,16 @@ async def _poll_or_post(engine: Engine, sid: str, handshake: Any, method: str, s
 async def serve_websocket(engine: Engine, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one WebSocket handshake to an Engine.IO endpoint, and serve the connection."""
     takeover = None
+    request = _request(scope, secure=scope.get("scheme") == "wss")
     try:
-        asked, handshake, _ = engine.read(_request(scope, secure=scope.get("scheme") == "wss"), "websocket")
+        asked, handshake, _ = engine.read(request, "websocket")
         if asked.sid is None:
             peer = engine.open(handshake, "websocket")
         else:
             peer = engine.find(asked.sid, handshake)
             takeover = Takeover(peer, engine.rules.connect_timeout_s)
-    except EngineError as error:
+    except EngineError as bad:
+        error = engine.refused(request, bad)
         await refuse_websocket(scope, receive, send, error.status, error.body())
         return
     # Accept in this very task: some servers take an accept from another task for a protocol error.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from alsohere.errors import LimitReached
+from alsohere.node.addresses import Allowance
 from alsohere.node.handshake import Handshake, RawHeaders
 from alsohere.node.node import Node
 from alsohere.node.peer import Peer
@@ -51,6 +52,7 @@ class Engine:
         self.node = node
         self.rules = session_rules
         self.farewells = Farewells()
+        self._bad_requests = Allowance()
         self._origins = origins
         self._proxies = proxies
         self._transports = transports
@@ -85,6 +87,16 @@ class Engine:
         if origin is None or not self._origins.allows(origin, host, secure=secure):
             raise EngineError(FORBIDDEN, self._origins.refusal(origin), status=403)
         return origin
+
+    def refused(self, request: Request, error: EngineError) -> EngineError:
+        """What to answer to a bad request: after too many of one address, that there are too many."""
+        if error.status != 400:
+            return error
+        client, _, _ = self._proxies.read(request.headers, request.client, secure=request.secure)
+        if self._bad_requests.spend(client, self.node.clock.now_s()):
+            return error
+        self.node.metrics.refused("rate")
+        return EngineError(BAD_REQUEST, "Too many bad requests of this address; slow down", status=429)
 
     def open(self, handshake: Handshake, transport: str) -> Peer:
         """Begin a session; its OPEN packet waits in the outbox.

@@ -188,17 +188,17 @@ class HttpProtocol(HttpToolsProtocol):
             return
         # The transport is no longer uvicorn's to watch: its shutdown must not wait for it.
         self.connections.discard(self)
+        request = Request(query, tuple(self.headers), self.client[0] if self.client else "", self.scheme == "https")
         try:
-            self._upgrade(engine, query)
-        except EngineError as error:
+            self._upgrade(engine, request)
+        except EngineError as bad:
+            error = engine.refused(request, bad)
             self._refuse(error.status, error.body())
 
-    def _upgrade(self, engine: Engine, query: bytes) -> None:
-        headers = tuple(self.headers)
-        key = _websocket_key(headers)
+    def _upgrade(self, engine: Engine, request: Request) -> None:
+        key = _websocket_key(request.headers)
         if self.parser.get_method() != b"GET":
             raise EngineError(2, "Bad handshake method: a WebSocket begins with GET")
-        request = Request(query, headers, self.client[0] if self.client else "", self.scheme == "https")
         asked, handshake, _ = engine.read(request, "websocket")
         takeover = None
         if asked.sid is None:
