@@ -1,12 +1,11 @@
 """What happens to a real server when its database does: full disk, locked file, a PostgreSQL that stops, ends or falls silent.
 
-Each time the same four promises: what needs the database is answered `unavailable`, soon; presence goes on; what was
+What kill -9 does is in test_lock_kills.py. Each time the same four promises: what needs the database is answered `unavailable`, soon; presence goes on; what was
 acknowledged is there afterwards; and it works again by itself.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -214,24 +213,3 @@ def test_a_table_that_an_administrator_has_locked(client: Any):
             assert_unavailable(locker)
             assert_presence_goes_on(server)
         assert_back(server, locker)
-
-
-# -- Both --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_a_server_that_is_killed_while_it_writes_loses_nothing_it_has_acknowledged(kind: str, tmp_path: Path):  # L2
-    url, highest, held = new_database(kind, tmp_path), 0, {}
-    for life in range(4):
-        with serving(url, ALSOHERE_LOCK_GRACE_S="300") as server, joined(server.url, f"visitor-{life}") as client:
-            for number in range(40):  # asked without waiting for answers, so that the kill meets a commit
-                client.send(f'42{number}["lock:acquire",{{"lock":"/{life}/{number}"}}]')
-            for _ in range(10 * life + 1):
-                while not (packet := client.receive()).startswith("43"):
-                    pass
-                answer = json.loads(packet[packet.index("[") :])[0]
-                assert answer["fence"] > highest
-                highest, held[answer["lock"]] = answer["fence"], answer["fence"]
-            server.stop(signal.SIGKILL)
-        assert held.items() <= kept_fences(url).items()
-        assert rows(url, "SELECT value FROM counters WHERE name = 'fence'")[0][0] >= highest

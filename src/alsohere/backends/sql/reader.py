@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from alsohere.backends.sql.engine import READ_S, create_engine, database_url
 from alsohere.backends.sql.owner import BROKEN, reason
-from alsohere.backends.sql.writer import FAULTS_OF_A_JOB, Writer
+from alsohere.backends.sql.writer import Writer, is_breakdown
 from alsohere.errors import Unavailable
 
 T = TypeVar("T")
@@ -96,9 +96,9 @@ class Reader:
         try:
             with self._connect().begin():
                 return job(self._connect())
-        except FAULTS_OF_A_JOB:
-            raise
         except (DBAPIError, OSError) as error:
+            if not is_breakdown(error):
+                raise
             log.warning("the database did not answer: %s", reason(error))
             self._disconnect()
             raise Unavailable(BROKEN) from None

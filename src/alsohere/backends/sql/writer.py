@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -308,4 +309,11 @@ class Writer:
 
 def is_breakdown(error: Exception) -> bool:
     """Whether it is the database that cannot go on, and not one job that asked for nonsense."""
-    return isinstance(error, DBAPIError | OSError | ConfigError) and not isinstance(error, FAULTS_OF_A_JOB)
+    if isinstance(error, FAULTS_OF_A_JOB) or _is_sqlite_s_word_for_nonsense(error):
+        return False
+    return isinstance(error, DBAPIError | OSError | ConfigError)
+
+
+def _is_sqlite_s_word_for_nonsense(error: Exception) -> bool:
+    # "No such table" is an OperationalError there, as is a full disk; the code tells them apart.
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
