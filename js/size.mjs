@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-const LIMITS = { "src/index.ts": 5 * 1024, "src/bundle.ts": 13 * 1024 };
+const LIMITS = { "src/index.ts": 6.5 * 1024, "src/bundle.ts": 20 * 1024 };
 
 let tooBig = false;
 for (const [entry, limit] of Object.entries(LIMITS)) {

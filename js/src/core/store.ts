@@ -7,6 +7,7 @@
 import { ask, type Channel } from "./channel.js";
 import type { RoomEvents, RoomSnapshot } from "./copy.js";
 import { Emitter } from "./emitter.js";
+import { type Lock, Locks } from "./locks.js";
 import { Rankings, type Ranking, type RankingOptions } from "./rankings.js";
 import { type Need, Rooms } from "./rooms.js";
 import { ONLINE, type Refusal, type State, type Status, type Watch } from "./wire.js";
@@ -40,6 +41,7 @@ export interface Room {
 export class Store {
   #rooms: Rooms;
   #rankings: Rankings;
+  #locks: Locks;
   #changed = new Emitter<{ change: null }>();
   #connection: Connection = Object.freeze({ status: "connecting", selfId: null, error: null });
   #automatic: Status = "active";
@@ -48,8 +50,9 @@ export class Store {
   constructor(private readonly channel: Channel) {
     this.#rooms = new Rooms(channel, () => this.#connection.selfId, (id) => this.#setSelf(id));
     this.#rankings = new Rankings(channel);
+    this.#locks = new Locks(channel, this.#rooms, () => this.#connection.selfId);
     channel.on("connect", () => this.#connected());
-    channel.on("disconnect", () => this.#rooms.lost());
+    channel.on("disconnect", () => (this.#rooms.lost(), this.#locks.lost()));
   }
 
   /** Enter a room (be counted and shown) and see who else is there. `@online` is only looked at: everybody is in it. */
@@ -70,6 +73,11 @@ export class Store {
   /** The rooms with the most people, at most once a second. */
   ranking(options: RankingOptions = {}): Ranking {
     return this.#rankings.take(options);
+  }
+
+  /** The right to edit something: a room, or `room#field`. Whoever has a handle sees who has it; `acquire()` asks for it. */
+  lock(name: string): Lock {
+    return this.#locks.take(name);
   }
 
   /** Become somebody else on this connection: an anonymous reader logs in. */
@@ -127,12 +135,15 @@ export class Store {
     if (this.#status !== "active") this.#sendStatus();
     this.#rooms.restart();
     this.#rankings.restart();
+    this.#locks.restart();
   }
 
   #setSelf(selfId: string): void {
     if (selfId === this.#connection.selfId) return;
+    const renamed = this.#connection.selfId !== null;
     this.set({ selfId });
     this.#rooms.renamed();
+    if (renamed) this.#locks.restart();
   }
 
   #take(room: string, need: Need, state?: State): Room {

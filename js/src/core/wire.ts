@@ -72,6 +72,52 @@ export interface RankingChanged {
   readonly rooms: readonly RoomCount[];
 }
 
+/** Who holds a lock or waits for one. */
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+  readonly info?: Readonly<Record<string, unknown>> | null;
+  readonly anonymous?: boolean;
+}
+
+/** How a lock is, for everybody who watches its room, holds it or waits for it. `queue` names the first 50 of `waiting`. */
+export interface LockChanged {
+  readonly lock: string;
+  readonly holder: Person | null;
+  readonly queue: readonly Person[];
+  readonly waiting: number;
+  readonly fence: number | null;
+  readonly since: number | null;
+  readonly request?: { readonly by: Person; readonly hand_over_at: number };
+}
+
+/** What a holder holds it by. */
+export interface LockGrant {
+  readonly fence: number;
+  readonly expires_at: number;
+  readonly receipt?: string;
+}
+
+export interface LockAnswer extends Partial<LockGrant> {
+  readonly lock: string;
+  readonly status: "held" | "queued" | "asked" | "refused";
+  readonly holder: Person | null;
+  readonly waiting: number;
+  /** 1 is next. */
+  readonly position?: number;
+  readonly hand_over_at?: number;
+}
+
+/** `moved`: to another tab of the same user. */
+export type LossReason = "moved" | "handed_over" | "idle" | "taken" | "revoked" | "expired";
+
+export interface LockLost {
+  readonly lock: string;
+  readonly reason: LossReason;
+  readonly by?: Person;
+  readonly why?: string;
+}
+
 /** Why the server said no. `code` is stable, `message` says the fix. */
 export interface Refusal {
   readonly code: string;
