@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JS_READY := js/node_modules/.ready
 
-demo: $(READY)            ## start the sample site, everything in memory, and print its address
+demo: $(READY)            ## start the sample site on memory and a temporary SQLite file, and print its address
 	$(BIN)/alsohere demo
 
 test: $(READY) $(JS_READY) browser  ## everything: unit, model, interop, hostile, browser, js

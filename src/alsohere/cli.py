@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import sys
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -93,12 +94,17 @@ def _log_to_stderr(config: Config) -> None:
 @_options
 @click.option("--open/--no-open", "opens", default=True, help="Open a browser.")
 def demo(host: str | None = None, port: int | None = None, opens: bool = True) -> None:
-    """Start with sample pages and nothing to configure."""
-    here = _load(**_settings(host, port, dev=True))
+    """Start with sample pages and nothing to configure; what it keeps ends with it."""
+    with tempfile.TemporaryDirectory(prefix="alsohere-demo-") as folder:
+        here = _load(**_settings(host, port, dev=True, database_url=f"sqlite:///{folder}/alsohere.db"))
+        _show_demo(here, opens=opens)
+
+
+def _show_demo(here: AlsoHere, *, opens: bool) -> None:
     here.add_demo()
     address = _address(here.config)
     click.echo(
-        f"\n  alsohere {VERSION} · demo · everything in memory\n"
+        f"\n  alsohere {VERSION} · demo · memory, and a SQLite file that ends with it\n"
         f"  Open two tabs:  {address}/\n\n"
         "  Paste in any page:\n"
         f'    <script type="module" src="{address}/alsohere.js"></script>\n'

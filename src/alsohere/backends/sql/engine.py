@@ -11,6 +11,7 @@ Rejected: connection pools. There is one writer and one reader, each on a thread
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,7 @@ def create_engine(url: URL, name: str, *, reads: bool = False) -> Engine:
 
 
 def _sqlite_engine(url: URL, *, reads: bool) -> Engine:
-    folder = Path(str(url.database)).parent
-    if not folder.is_dir():
-        raise ConfigError(f"database_url: there is no directory {folder}; create it, or name another file")
+    _check_folder(Path(str(url.database)).parent)
     # The thread that a connection is used in changes only while nobody uses it.
     arguments = {"timeout": BUSY_S, "check_same_thread": False}
     engine = sqlalchemy.create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
@@ -108,6 +107,15 @@ def _sqlite_engine(url: URL, *, reads: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ConfigError(f"database_url: there is no directory {folder}; create it, or name another file")
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(
+            f"database_url: may not write in {folder}; name another file, as in sqlite:////var/lib/alsohere/alsohere.db"
+        )
 
 
 def _postgres_engine(url: URL, name: str, *, reads: bool) -> Engine:
