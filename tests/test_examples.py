@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 import socketio
 
+from support.listener import Listener, sign_in
 from support.servers import ServerProcess
 
 ROOT = Path(__file__).parents[1]
@@ -29,56 +28,6 @@ def command(example: str) -> re.Match[str]:
 def example_server(example: str, folder: Path) -> ServerProcess:
     env = {"OFFICE_DB": str(folder / "office.db")}
     return ServerProcess(str(ROOT / command(example)[1]), "--port", "{port}", env=env, ready="/login")
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
-
-
-def sign_in(url: str, **form: str) -> str:
-    """The session cookie that the form gives."""
-    opener = urllib.request.build_opener(NoRedirect)
-    with pytest.raises(urllib.error.HTTPError) as answer:
-        opener.open(url + "/login", urllib.parse.urlencode(form).encode(), timeout=5)
-    assert answer.value.code == 303
-    cookie = answer.value.headers["set-cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=lax" in cookie
-    return cookie.partition(";")[0]
-
-
-class Listener:
-    """A real Socket.IO client that remembers what it was last told."""
-
-    def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False)
-        self.told: dict[str, list] = {}
-        self.history: list[tuple[str, list]] = []
-        self.changed = asyncio.Event()
-        self.client.on("*", self._on)
-        self.client.on("connect_error", lambda error: self.told.update(connect_error=error))
-
-    async def _on(self, name, *args):
-        self.told[name] = args[0]
-        self.history.append((name, args[0]))
-        self.changed.set()
-
-    async def until(self, name: str, condition, within_s: float = 10) -> list:
-        async with asyncio.timeout(within_s):
-            while not (name in self.told and condition(self.told[name])):
-                self.changed.clear()
-                await self.changed.wait()
-        return self.told[name]
-
-    async def connect(self, url: str, cookie: str, path: str = "/socket.io/") -> Listener:
-        await self.client.connect(url, headers={"Cookie": cookie}, socketio_path=path, transports=["websocket"])
-        return self
-
-    async def go(self) -> None:
-        """End the transport without a word, as a browser does with a page that is left."""
-        await self.client.eio.ws.close()
-        await self.client.wait()
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
