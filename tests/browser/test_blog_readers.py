@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from interop.conftest import node_packages  # noqa: F401 - a fixture: the older client is one of them
 from support.servers import ServerProcess
 
 SERVER = str(Path(__file__).parents[2] / "examples/blog_readers/server.py")
@@ -138,6 +139,7 @@ def test_the_list_says_what_is_being_read(kettle, blog, person, pictures):
     expect(reader.get_by_role("button", name="You like this")).to_be_disabled()
 
 
+@pytest.mark.usefixtures("node_packages")
 def test_the_older_client_sees_the_same(kettle, person):
     reader, ann = person(), person().open(kettle)
     reader.context.route("**/socket.io/socket.io.js", lambda route: route.fulfill(path=OLDER, content_type="text/javascript"))
