@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from alsohere import AlsoHere, __version__
 from alsohere.cli import _address, main
 from alsohere.config import Config, environment_names
+from support.databases import rows
 from support.polls import PollSession, ask
 from support.raw import RawClient, joined
 from support.servers import API_KEY, SECRET, ServerProcess, free_port
@@ -98,6 +100,41 @@ RISKY = {
 @pytest.mark.parametrize(("said", "env"), RISKY.items(), ids=[said[:40] for said in RISKY])
 def test_what_is_risky_is_said_and_allowed(said: str, env: dict[str, str]):
     assert f"risky: {said}" in call("check", **env).output
+
+
+# -- The database ------------------------------------------------------------------------------------------------------
+
+DATABASE_MISTAKES = {
+    "mysql://here/x": "database_url: mysql:// is not spoken; use sqlite:///, postgresql:// or memory://",
+    "here.db": "database_url: not a URL; for a SQLite file write sqlite:///here.db",
+    "sqlite://": "database_url: SQLite needs the path of a file, as in sqlite:///alsohere.db; or use memory://",
+    "sqlite:////nowhere/at/all.db": "database_url: there is no directory /nowhere/at; create it, or name another file",
+    "sqlite:////proc/self": "database_url: ",  # a directory is no file
+    "postgresql://nobody@127.0.0.1:1/x": "database_url: the database cannot be used: ",
+}
+
+
+@pytest.mark.parametrize(("url", "said"), DATABASE_MISTAKES.items())
+def test_a_database_that_cannot_be_used_is_said_with_the_fix(url: str, said: str):
+    assert call("check", status=1, ALSOHERE_SECRET=SECRET, DATABASE_URL=url).output.startswith(f"wrong: {said}")
+    assert call("migrate", status=1, DATABASE_URL=url).stderr.startswith(f"Error: {said}")
+
+
+def test_a_database_is_migrated_once_and_checked(tmp_path: Path):
+    assert re.fullmatch(r"schema none -> \d{4}\n", call("migrate").output)
+    assert re.fullmatch(r"The database has schema \d{4} already\.\n", call("migrate").output)
+    assert (tmp_path / "alsohere.db").exists()
+    assert call("check", ALSOHERE_SECRET=SECRET).output == "The database can be used.\nThe configuration can be used.\n"
+    assert "nothing to migrate" in call("migrate", DATABASE_URL="memory://").output
+    assert call("check", ALSOHERE_SECRET=SECRET, DATABASE_URL="memory://").output == "The configuration can be used.\n"
+
+
+def test_serve_does_not_start_on_a_schema_that_it_does_not_know(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/newer.db"
+    call("migrate", DATABASE_URL=url)
+    rows(url, "UPDATE alsohere_version SET version_num = '9999'")
+    said = call("serve", "--dev", "--port", "0", status=1, DATABASE_URL=url).stderr
+    assert "Error: The database has schema 9999, which a newer version of alsohere has made" in said
 
 
 # -- online ------------------------------------------------------------------------------------------------------------
