@@ -105,6 +105,7 @@ class Config(BaseSettings):
     # -- Limits ------------------------------------------------------------------------------------------------------
     connections: int = Field(18_000, ge=1, description="sessions of one process; also kept below 90 % of its open files")
     connections_per_user: int = Field(100, ge=1, description="connections of one user")
+    connections_per_client: int = Field(2_000, ge=0, description="sessions of one address; 0: as many as there are")
     pending_per_client: int = Field(1_000, ge=1, description="sessions of one address that have not joined a namespace")
     rooms_per_connection: int = Field(32, ge=1, description="rooms that one connection is in")
     watches_per_connection: int = Field(100, ge=1, description="rooms that one connection watches")

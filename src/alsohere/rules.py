@@ -31,6 +31,7 @@ def node_rules(config: Config) -> NodeRules:
         leave_grace_s=config.leave_grace_s,
         connections=config.connections,
         connections_per_user=config.connections_per_user,
+        connections_per_client=config.connections_per_client,
         pending_per_client=config.pending_per_client,
         rooms_per_connection=config.rooms_per_connection,
         watches_per_connection=config.watches_per_connection,

@@ -10,15 +10,18 @@ import pytest
 from hostile.bystander import Bystander
 from hostile.conftest import COMMANDS, ENVIRONMENT
 from hostile.wire import ENDPOINT, Line, PollingClient
+from support.raw import RawClient
 from support.servers import ServerProcess, wait_for
 
 BURST = 200
+CONNECTIONS_PER_CLIENT = 5
+RULES = {"ALSOHERE_TRUSTED_PROXIES": "127.0.0.1", "ALSOHERE_CONNECTIONS_PER_CLIENT": str(CONNECTIONS_PER_CLIENT)}
 UNKNOWN = b'{"code":1,"message":"Session ID unknown"}'
 
 
 @pytest.fixture(scope="module")
 def proxied() -> Iterator[ServerProcess]:
-    with ServerProcess(*COMMANDS["native-app"], env=ENVIRONMENT | {"ALSOHERE_TRUSTED_PROXIES": "127.0.0.1"}) as server:
+    with ServerProcess(*COMMANDS["native-app"], env=ENVIRONMENT | RULES) as server:
         yield server
 
 
@@ -109,3 +112,34 @@ def test_h18_handshakes_of_one_network(proxied: ServerProcess) -> None:
             statuses.append(answer.status)
     assert statuses == [200] * pending + [429] * 5
     assert answer.headers["retry-after"]
+
+
+def _from(proxied: ServerProcess, address: str) -> RawClient:
+    return RawClient(proxied.url, additional_headers={"X-Forwarded-For": address}).handshake()
+
+
+@pytest.mark.parametrize("network", ["203.0.113.1", "2001:db8:0:4::{:x}"])
+def test_h20_connections_of_one_address_without_end(proxied: ServerProcess, network: str) -> None:
+    """Closed, and not refused: a client that is closed tries again, and what stands in its way is others of its address."""
+    clients = [_from(proxied, network.format(number)) for number in range(CONNECTIONS_PER_CLIENT + 3)]
+    answers = []
+    for number, client in enumerate(clients):
+        client.send(f'40{{"visitor":"attacker-{number:04}"}}')
+        answers.append(client.receive()[:2] if number < CONNECTIONS_PER_CLIENT else client.closed())
+    assert answers == ["40"] * CONNECTIONS_PER_CLIENT + [(4429, "")] * 3
+    with _from(proxied, "203.0.113.2").join({"visitor": "attacker-0001"}) as elsewhere:
+        assert elsewhere.call("room:watch", {"rooms": []})["ok"]
+    for client in clients:
+        client.socket.close()
+    with _from(proxied, network.format(99)).join({"visitor": "attacker-0001"}) as later:
+        assert later.call("room:watch", {"rooms": []})["ok"]
+
+
+def test_h20_connections_of_one_address_on_polling(proxied: ServerProcess) -> None:
+    clients = [PollingClient(proxied, X_Forwarded_For="203.0.113.3").handshake() for _ in range(CONNECTIONS_PER_CLIENT + 1)]
+    for number, client in enumerate(clients[:-1]):
+        client.join(f"attacker-{number:04}")
+    assert clients[-1].post('40{"visitor":"attacker-9999"}').body == b"ok"
+    assert clients[-1].get().code == 1, "as after any lost session: it may come back"
+    for client in clients[:-1]:
+        client.post("1")

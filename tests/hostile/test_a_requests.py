@@ -157,13 +157,15 @@ def test_h19_a_websocket_that_never_connects(server: ServerProcess, bystander: B
         assert client.closed(CONNECT_TIMEOUT_S + 2) == (4408, "")
 
 
-def test_h20_connections_without_end(server: ServerProcess, bystander: Bystander) -> None:
+def test_h20_connections_of_one_user_without_end(server: ServerProcess, bystander: Bystander) -> None:
+    """Refused, so that a good client stays away: it would be answered alike. For those of one address see test_a_rates.py."""
     clients = [RawClient(server.url).handshake().join({"visitor": "attacker-0001"}) for _ in range(CONNECTIONS_PER_USER)]
     with RawClient(server.url).handshake() as one_more:
         one_more.send('40{"visitor":"attacker-0001"}')
         answer = one_more.receive()
         assert answer.startswith("44{")
         assert '"code":"limit"' in answer
+        assert one_more.closed() == (4429, ""), "who is refused and stays is closed"
     for client in clients:
         client.socket.close()
 

@@ -121,6 +121,86 @@ def test_a_user_has_so_many_connections():  # S4
     assert third.packets[-1].startswith('40{"sid"')
 
 
+def test_who_is_refused_for_want_of_room_and_stays_is_closed_a_second_later():  # S4
+    world = World(NodeRules(connections_per_user=1))
+    first, second, patient = world.client("ann"), world.client("ann"), world.client("ann")
+    world.pass_time(0.9)
+    assert (second.closed, patient.closed) == (None, None), "a client that closes by itself stays away"
+    first.lose_transport()
+    patient.send('40{"user":"ann"}')
+    world.pass_time(0.2)
+    assert second.closed == (CloseCode.RATE, "too many connections")
+    world.pass_time(30.0)
+    assert patient.closed is None
+
+
+def test_who_is_in_another_namespace_stays_there():
+    world = World(NodeRules(connections_per_user=1))
+    world.hooks.namespace("/other")
+    ann = world.client("ann")
+    ann.send('40/other,{"user":"ann"}')
+    assert refusal_of(ann, "/other,")["data"] == {"code": "limit"}
+    world.pass_time(30.0)
+    assert ann.closed is None
+
+
+def from_address(world: World, address: str) -> SimulatedClient:
+    client = SimulatedClient(world)
+    world.node.admission.gone(client.peer)
+    client.peer.handshake.client = address
+    world.node.admission.pending(client.peer)
+    return client
+
+
+def test_an_address_has_so_many_connections(caplog: pytest.LogCaptureFixture):  # S4
+    world = World(NodeRules(connections_per_client=2))
+    world.hooks.namespace("/other")
+    asked = []
+    decide = world.node.admission._authenticator
+    world.node.admission._authenticator = lambda connection: asked.append(connection) or decide(connection)
+    clients = [from_address(world, f"2001:db8::{number}") for number in range(4)]
+    for number, client in enumerate(clients):
+        client.send(f'40{{"user":"u{number}"}}')
+    assert [client.closed for client in clients] == [None, None] + [(CloseCode.RATE, "too many connections of this address")] * 2
+    assert not any(packet.startswith(("41", "44")) for packet in clients[3].packets), "they may try again"
+    assert len(asked) == 2, "the application is not asked"
+    assert caplog.text.count("ALSOHERE_TRUSTED_PROXIES") == 1
+    clients[0].send('40/other,{"user":"u0"}')
+    assert clients[0].packets[-1].startswith("40/other,"), "it has its place"
+    elsewhere = from_address(world, "2001:db8:0:1::1")
+    elsewhere.send('40{"user":"ann"}')
+    clients[1].lose_transport()
+    again = from_address(world, "2001:db8::9")
+    again.send('40{"user":"ann"}')
+    assert (elsewhere.closed, again.closed) == (None, None)
+    for client in (clients[0], elsewhere, again):
+        client.lose_transport()
+    assert not world.node.admission._joined_by_client  # P11
+
+
+def test_no_limit_of_an_address():
+    world = World(NodeRules(connections_per_client=0))
+    clients = [world.client(f"u{number}") for number in range(10)]
+    assert [client.closed for client in clients] == [None] * 10
+
+
+@asynchronous
+async def test_of_those_who_wait_to_be_let_in_no_more_come_than_an_address_may_have():  # S4
+    gate = asyncio.Event()
+
+    async def who(connection: Any) -> User:
+        await gate.wait()
+        return User(connection.auth["user"])
+
+    world = World(NodeRules(connections_per_client=1))
+    world.node.admission._authenticator = who
+    clients = [world.client(f"u{number}") for number in range(3)]
+    gate.set()
+    await until(lambda: all(client.packets or client.closed for client in clients))
+    assert sorted(client.closed is None for client in clients) == [False, False, True]
+    assert world.node.metrics.internal_errors == 0
+
+
 def admitted_by(authenticator: Any) -> World:
     world = World()
     world.node.admission._authenticator = authenticator

@@ -1,7 +1,11 @@
 """Who is let in: capacity, then the namespace, then identity.
 
-Owns: the limits on sessions that have not said who they are, and what a refused client is told.
+Owns: the limits on sessions, by address and by user, and what a refused client is told.
 A refusal is a CONNECT_ERROR, so the client stays away; running out of room is a close, so it comes back.
+
+So too with the two limits on connections. An address that has too many is closed (4429): its clients are refused for what
+others do, and may find room when they try again, which they do at growing distances. A user who has too many is refused,
+because trying again would be answered alike; a client that does not take the hint is closed (4429) after a second.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from alsohere.errors import LimitReached, PacketError, Refusal
+from alsohere.errors import CloseCode, Disconnect, LimitReached, PacketError, Refusal
 from alsohere.node.addresses import network
 from alsohere.node.connection import Connection
 from alsohere.session.events import ConnectAsked
@@ -39,8 +43,10 @@ class Admission:
     def __init__(self, node: Node, authenticator: Authenticator) -> None:
         self._node = node
         self._authenticator = authenticator
-        self._pending: dict[str, str] = {}  # sessions without a namespace: Engine.IO sid -> client address
+        self._pending: dict[str, str] = {}  # sessions that never were in a namespace: Engine.IO sid -> address
         self._pending_by_client: Counter[str] = Counter()
+        self._joined_by_client: Counter[str] = Counter()
+        self._has_told = False
 
     # -- Sessions ----------------------------------------------------------------------------------------------------
 
@@ -59,13 +65,35 @@ class Admission:
         client = self._pending[peer.sid] = network(peer.handshake.client)
         self._pending_by_client[client] += 1
 
-    def settled(self, peer: Peer) -> None:
-        """A session has connected a namespace, or is gone."""
+    def _joined(self, peer: Peer) -> None:
+        """A session is in a namespace."""
         client = self._pending.pop(peer.sid, None)
         if client is not None:
-            self._pending_by_client[client] -= 1
-            if not self._pending_by_client[client]:
-                del self._pending_by_client[client]
+            _take(self._pending_by_client, client)
+            self._joined_by_client[client] += 1
+
+    def gone(self, peer: Peer) -> None:
+        """A session is over."""
+        client = self._pending.pop(peer.sid, None)
+        if client is not None:
+            _take(self._pending_by_client, client)
+        else:
+            _take(self._joined_by_client, network(peer.handshake.client))
+
+    def _check_client(self, peer: Peer) -> None:
+        most = self._node.rules.connections_per_client
+        client = self._pending.get(peer.sid)
+        if client is None or not most or self._joined_by_client[client] < most:
+            return
+        if not self._has_told:
+            self._has_told = True
+            self._node.log.warning(
+                "%d connections of one address, %.60r: more are closed. If it is a proxy, name it in ALSOHERE_TRUSTED_PROXIES; "
+                "if it is many people, raise ALSOHERE_CONNECTIONS_PER_CLIENT.",
+                most,
+                client,
+            )
+        raise Disconnect(CloseCode.RATE, "too many connections of this address")
 
     # -- Namespaces --------------------------------------------------------------------------------------------------
 
@@ -74,6 +102,7 @@ class Admission:
         if event.namespace not in self._node.hooks.namespaces:
             peer.outbox.put(peer.session.refuse(event.namespace, "Invalid namespace"))
             return
+        self._check_client(peer)  # before the application is asked
         try:
             check_auth(event.auth)
             connection = Connection(self._node, peer, event.namespace, event.auth)
@@ -103,18 +132,25 @@ class Admission:
         except Refusal as refusal:
             if not peer.ended:
                 self._refuse(peer, connection.namespace, refusal)
+        except Disconnect as full:
+            peer.disconnect(full)
         except Exception:  # the application's hook
             self._node.log.exception("the authenticate hook failed")
             if not peer.ended:
                 self._refuse(peer, connection.namespace, Refusal(_UNDECIDED, code="internal"))
 
     def _admit(self, connection: Connection, user: User) -> None:
-        self.check_user(user)
         peer, node = connection.peer, self._node
+        self._check_client(peer)
+        try:
+            self.check_user(user)
+        except LimitReached:
+            peer.session.dismiss(node.clock.now_s())
+            raise
         connection.sid = node.new_sid()
         peer.connections.append(connection)
         peer.outbox.put(peer.session.accept(connection.namespace, connection.sid))
-        self.settled(peer)
+        self._joined(peer)
         if node.hooks.reads_requests:
             peer.handshake.pack()
         else:
@@ -131,6 +167,14 @@ class Admission:
     def _refuse(self, peer: Peer, namespace: str, refusal: Refusal) -> None:
         self._node.metrics.refused(refusal.code)
         peer.outbox.put(peer.session.refuse(namespace, refusal.message, {"code": refusal.code}))
+        if peer.session.dismissed:
+            self._node.watch_time(peer)
+
+
+def _take(counts: Counter[str], client: str) -> None:
+    counts[client] -= 1
+    if not counts[client]:
+        del counts[client]
 
 
 def check_auth(payload: bytes) -> None:

@@ -56,6 +56,7 @@ class NodeRules(msgspec.Struct, frozen=True):
     leave_grace_s: float = 2.0
     connections: int = 18_000
     connections_per_user: int = 100
+    connections_per_client: int = 2_000
     pending_per_client: int = 1_000
     rooms_per_connection: int = 32
     watches_per_connection: int = 100
@@ -174,7 +175,7 @@ class Node:
         self.peers.pop(peer.sid, None)
         self._wheel.remove(peer, peer.slot)
         self._waiting_outboxes.discard(peer.outbox)
-        self.admission.settled(peer)
+        self.admission.gone(peer)
         for connection in list(peer.connections):
             # A client that was silent has had its time already (P12).
             self.end_connection(connection, reason, grace=reason == "disconnected")

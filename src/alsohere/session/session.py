@@ -45,6 +45,7 @@ from alsohere.wire.socketio import Header, PacketType, UnpairedSurrogate
 MAX_AUTH_BYTES = 8 * 1024
 MAX_REFUSED_CONNECTS = 5
 MAX_PENDING_ACKS = 64
+DISMISSED_S = 1.0
 
 
 class SessionRules(msgspec.Struct, frozen=True):
@@ -97,6 +98,7 @@ class Session:
         "_rules",
         "closed",
         "connect_by_s",
+        "dismissed",
         "heartbeat",
         "sid",
     )
@@ -104,6 +106,7 @@ class Session:
     def __init__(self, sid: str, rules: SessionRules, now_s: float) -> None:
         self.sid = sid
         self.closed = False
+        self.dismissed = False
         self.heartbeat = Heartbeat(rules.ping_interval_s, rules.ping_timeout_s, now_s)
         self.connect_by_s: float | None = None if rules.raw else now_s + rules.connect_timeout_s
         self._rules = rules
@@ -219,6 +222,8 @@ class Session:
             Disconnect: the peer was silent for too long, never connected, or left a binary packet incomplete.
         """
         if self.connect_by_s is not None and now_s >= self.connect_by_s:
+            if self.dismissed:
+                raise Disconnect(CloseCode.RATE, "too many connections")
             raise Disconnect(CloseCode.TOO_SLOW, "no namespace was connected in time")
         if self._assembly is not None and now_s >= self._assembly.complete_by_s:
             raise PacketError("attachments did not arrive in time")
@@ -251,6 +256,7 @@ class Session:
         assert self._namespaces[namespace] is NamespaceState.ASKING
         self._move(namespace, NamespaceState.OPEN)
         self.connect_by_s = None
+        self.dismissed = False
         return socketio.encode_connect(namespace, sid)
 
     def refuse(self, namespace: str, message: str, data: Any = None) -> Packet:
@@ -258,6 +264,16 @@ class Session:
         self._move(namespace, None)
         self._refused += 1
         return socketio.encode_connect_error(namespace, message, data)
+
+    def dismiss(self, now_s: float) -> None:
+        """After a refusal for want of room: a session that is in no namespace shall go by itself, soon.
+
+        Not closed at once: socket.io-client closes when it is refused and stays away; python-socketio does so too, unless it
+        is closed first, and then comes back for ever.
+        """
+        if self.connect_by_s is not None:
+            self.connect_by_s = min(self.connect_by_s, now_s + DISMISSED_S)
+            self.dismissed = True
 
     def leave(self, namespace: str, now_s: float) -> Packet:
         """End an open namespace; the client stays away."""
