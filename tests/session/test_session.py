@@ -17,7 +17,15 @@ from alsohere.session.events import (
     TransportClosed,
     Unreadable,
 )
-from alsohere.session.session import MAX_PENDING_ACKS, MAX_REFUSED_CONNECTS, MOVES, NamespaceState, Session, SessionRules
+from alsohere.session.session import (
+    MAX_ACK_ARGS,
+    MAX_PENDING_ACKS,
+    MAX_REFUSED_CONNECTS,
+    MOVES,
+    NamespaceState,
+    Session,
+    SessionRules,
+)
 from alsohere.wire.engineio import PING_PACKET
 from alsohere.wire.socketio import PacketType
 
@@ -223,6 +231,17 @@ def test_acknowledgements_that_nobody_waits_for_are_dropped():
     opened.forget_ack(ack_id)
     assert receive(opened, f"43/second,{ack_id}[]") is None
     connected("/").forget_ack(1)
+
+
+@pytest.mark.parametrize("packet", ["431[{}]", '461-1[{},{{"_placeholder":true,"num":0}}]'], ids=["text", "binary"])
+def test_an_acknowledgement_has_so_many_arguments(packet: str):
+    opened = connected("/")
+    ack_id = opened.expect_ack("/")
+    receive(opened, f"43{ack_id}[{','.join('1' * MAX_ACK_ARGS)}]")
+    with pytest.raises(Disconnect) as many:
+        receive(opened, packet.format(",".join("1" * (MAX_ACK_ARGS + 1))))
+        receive(opened, b"data")
+    assert many.value.close_code == CloseCode.LIMIT
 
 
 @pytest.mark.parametrize("packet", ["43[]", "431{}", "431", '431["\\ud800"]'])

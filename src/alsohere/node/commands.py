@@ -20,6 +20,8 @@ from alsohere.node.connection import Connection
 from alsohere.session.events import EventReceived
 from alsohere.types import ONLINE
 from alsohere.wire import events
+from alsohere.wire.keys import has_twin_keys
+from alsohere.wire.socketio import decode_value
 
 if TYPE_CHECKING:
     from alsohere.node.node import Node
@@ -304,7 +306,13 @@ def check_rate(connection: Connection) -> None:
 def _argument(command: Command, event: EventReceived) -> Any:
     if len(event.args) != 1:
         raise BadRequest("A command takes one object.")
+    payload = bytes(event.args[0])
     try:
-        return command.decoder.decode(event.args[0])
+        argument = command.decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        decode_value(payload)  # what nobody can read, like a number of 5,000 digits, ends the connection
         raise BadRequest(f"{error}.") from error
+    # Everywhere in a command, not only where it says who somebody is: one rule is easier to tell, and costs nothing more.
+    if payload.count(b":") > 1 and has_twin_keys(payload, decode_value(payload)):
+        raise BadRequest("One key stands twice in an object.")
+    return argument

@@ -45,6 +45,7 @@ from alsohere.wire.socketio import Header, PacketType, UnpairedSurrogate
 MAX_AUTH_BYTES = 8 * 1024
 MAX_REFUSED_CONNECTS = 5
 MAX_PENDING_ACKS = 64
+MAX_ACK_ARGS = 64
 DISMISSED_S = 1.0
 
 
@@ -189,6 +190,8 @@ class Session:
     def _receive_ack(self, header: Header, args: list[object]) -> Event | None:
         if header.id is None:
             raise PacketError("ACK without an id")
+        if len(args) > MAX_ACK_ARGS:
+            raise Disconnect(CloseCode.LIMIT, "an acknowledgement with too many arguments")
         if self._acks is None or self._acks.get(header.id) != header.namespace:
             return None  # unknown, late or repeated (S2): dropped
         del self._acks[header.id]
