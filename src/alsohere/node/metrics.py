@@ -13,10 +13,13 @@ class StoreFigures(Protocol):
     def up(self) -> bool | None:
         """Whether it can be used; None before anybody tried."""
 
-    jobs: int
-    """What was done in it, refusals included."""
-    commits: int
-    """Transactions that were written to the disk."""
+    @property
+    def jobs(self) -> int:
+        """What was done in it, refusals included."""
+
+    @property
+    def commits(self) -> int:
+        """Transactions that were written to the disk."""
 
 
 class Metrics:

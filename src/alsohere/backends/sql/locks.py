@@ -111,8 +111,8 @@ class SqlLocks:
         return [Audit(row.lock, row.at_ms, row.action, row.by_user, row.from_user, row.fence, row.why) for row in rows]
 
     def _record(self, connection: Connection, lock: str) -> LockRecord:
-        if lock in self._changed:
-            return self._changed[lock]
+        if (changed := self._changed.get(lock)) is not None:
+            return LockRecord(lock) if changed.is_free else changed
         if lock not in self._stored:
             row = connection.execute(LOAD, {"name": lock}).first()
             self._stored[lock] = None if row is None else _record(row.body, row.until_ms)

@@ -41,6 +41,8 @@ class Owner:
         """Whether it can be used; None before the first attempt."""
         self.why = ""
         """If not, why, in words for the log and the command line."""
+        self.opened = 0
+        """Connections so far."""
         self.writes = 0
         """Statements that were not queries, so far."""
 
@@ -53,6 +55,7 @@ class Owner:
         """
         if self._connection is None:
             self._connection = self._open()
+            self.opened += 1
             self._failure = None
             self._state(up=True)
         return self._connection
@@ -86,10 +89,14 @@ class Owner:
         self.writes += not statement.startswith("SELECT")
 
     def failed(self, error: BaseException) -> None:
-        """Give up the connection: the next question opens a new one."""
+        """Give up the connection, and say so: the next question opens a new one."""
+        self.drop()
+        self._state(up=False, why=reason(error))
+
+    def drop(self) -> None:
+        """Give up the connection."""
         self._discard(self._connection)
         self._connection = None
-        self._state(up=False, why=reason(error))
 
     def close(self) -> None:
         """Give back the connection and the claim."""
@@ -98,8 +105,7 @@ class Owner:
                 self._claim.release(self._connection)
         except sqlalchemy.exc.DBAPIError as error:
             log.debug("giving back the database: %s", reason(error))
-        self._discard(self._connection)
-        self._connection = None
+        self.drop()
         self.up = None
 
     def _discard(self, connection: Connection | None) -> None:

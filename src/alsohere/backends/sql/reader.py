@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from alsohere.backends.sql.batch import is_breakdown
 from alsohere.backends.sql.engine import READ_S, create_engine, database_url
 from alsohere.backends.sql.owner import BROKEN, reason
-from alsohere.backends.sql.writer import Writer, is_breakdown
+from alsohere.backends.sql.writer import Writer
 from alsohere.errors import Unavailable
 
 T = TypeVar("T")

@@ -5,79 +5,36 @@ batch instead of once per statement.
 
 Guarantees:
     Durability: `done` gets a result only after the commit that holds it has returned.
-    Atomicity: a job's writes are all there or none. One that raises undoes its own and nobody else's.
+    Atomicity: see batch.py.
     Order: jobs run, and `done` is called, in the order of submission: once for each, on the loop, after `submit` has returned.
     Time: `done` is called at most ANSWER_S after `submit`, with Unavailable if need be. What was answered so is not committed
         later, but for one case: the database falls silent during the commit itself.
-A job may be run twice (a neighbour had to be undone; the first attempt is rolled back), so it must not change anything but the
-database and what its Participant can forget.
 
-Rejected: aiosqlite and SQLAlchemy's asyncio (a thread hop, or a greenlet, for each statement); a savepoint around each job
-(two statements more for each, for a refusal that nearly always comes before the first write).
+Rejected: aiosqlite and SQLAlchemy's asyncio. A thread hop, or a greenlet, for each statement.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
-
+from alsohere.backends.sql.batch import Batches, Entry, Job, Participant
 from alsohere.backends.sql.owner import BROKEN, Owner
-from alsohere.errors import AlsoHereError, ConfigError, Refusal, Unavailable
+from alsohere.errors import AlsoHereError, Refusal, Unavailable
 
 T = TypeVar("T")
-Job = Callable[[Connection], T]
 
 ANSWER_S = 2.0
 OPEN_AGAIN_S = 1.0  # how often a database that cannot be used is tried without being asked
 MOST_WAITING = 20_000
 MOST_IN_BATCH = 1_000
-FAULTS_OF_A_JOB = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
 log = logging.getLogger("alsohere")
-
-
-class Participant(Protocol):
-    """Collects over a batch what its jobs want written, to write each row once.
-
-    Guarantees owed: `flush` writes all that was collected since the last `forget` or `kept`.
-    """
-
-    def flush(self, connection: Connection) -> None:
-        """Write it: the commit follows."""
-
-    def kept(self) -> None:
-        """The commit has returned."""
-
-    def forget(self) -> None:
-        """The attempt was undone, or the connection is new: what is remembered may be wrong."""
-
-
-class _Entry:
-    __slots__ = ("answered", "done", "due_s", "job", "result")
-
-    def __init__(self, job: Job[Any], done: Callable[[Any], None], due_s: float) -> None:
-        self.job = job
-        self.done = done
-        self.due_s = due_s
-        self.answered = False
-        self.result: Any = None
-
-
-class _Apart(Exception):
-    """A job must be undone alone: run the batch again, each job in a savepoint."""
-
-
-class _TooLate(Exception):
-    """A job of the batch was answered Unavailable meanwhile: run the batch again without it."""
 
 
 class Writer:
@@ -89,16 +46,13 @@ class Writer:
 
     def __init__(self, setting: str) -> None:
         self._owner = Owner(setting)
-        self._participants: list[Participant] = []
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
-        self._waiting: deque[_Entry] = deque()  # the loop's: everything that is not answered, oldest first
-        self._finished: deque[list[_Entry]] = deque()
+        self._batches = Batches(self._owner)
+        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._waiting: deque[Entry] = deque()  # the loop's: everything that is not answered, oldest first
+        self._finished: deque[list[Entry]] = deque()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
-
-        self.jobs = 0
-        self.commits = 0
 
     # -- On the loop -------------------------------------------------------------------------------------------------
 
@@ -107,9 +61,19 @@ class Writer:
         """Whether the database can be used; None before the first attempt."""
         return self._owner.up
 
+    @property
+    def jobs(self) -> int:
+        """How many were done, refusals included."""
+        return self._batches.jobs
+
+    @property
+    def commits(self) -> int:
+        """How many transactions that took."""
+        return self._batches.commits
+
     def join(self, participant: Participant) -> None:
         """Have it flushed with every batch from now on."""
-        self._participants.append(participant)
+        self._batches.participants.append(participant)
 
     def submit(self, job: Job[T], done: Callable[[T | Refusal], None]) -> None:
         """Run a job in the next transaction.
@@ -123,7 +87,7 @@ class Writer:
         if len(self._waiting) >= MOST_WAITING:
             loop.call_soon(done, Unavailable("Too much waits to be written already."))
             return
-        entry = _Entry(job, done, time.monotonic() + ANSWER_S)
+        entry = Entry(job, done, time.monotonic() + ANSWER_S)
         self._waiting.append(entry)
         self._queue.put(entry)
         if self._alarm is None:
@@ -181,7 +145,7 @@ class Writer:
                     self._waiting.popleft()  # itself: batches keep the order of submission
                     self._answer(entry, entry.result)
 
-    def _answer(self, entry: _Entry, result: Any) -> None:
+    def _answer(self, entry: Entry, result: Any) -> None:
         entry.answered = True
         try:
             entry.done(result)
@@ -199,8 +163,9 @@ class Writer:
                 break
         self._owner.close()
 
-    def _take(self) -> tuple[list[_Entry], bool]:
-        batch: list[_Entry] = []
+    def _take(self) -> tuple[list[Entry], bool]:
+        """All that waits, and whether there will be more."""
+        batch: list[Entry] = []
         try:
             entry = self._queue.get(timeout=OPEN_AGAIN_S if self._owner.up is False else None)
             while entry is not None:
@@ -212,75 +177,15 @@ class Writer:
             return batch, True
         return batch, False
 
-    def _execute(self, batch: list[_Entry]) -> None:
+    def _execute(self, batch: list[Entry]) -> None:
         try:
-            fresh = self._owner.up is not True
-            connection = self._owner.connection()
-            if fresh:
-                self._forget()
-            self._commit(connection, batch)
+            self._batches.run(batch)
         except Exception as error:
             self._fail(batch, error)
         self._tell(batch)
 
-    def _commit(self, connection: Connection, batch: list[_Entry]) -> None:
-        """Run a batch until an attempt comes through. Each attempt after the first has fewer jobs, or keeps them apart."""
-        apart = False
-        while live := [entry for entry in batch if not entry.answered]:
-            try:
-                with connection.begin():
-                    self._attempt(connection, live, apart=apart)
-            except _Apart:
-                apart = True
-            except _TooLate:
-                pass
-            else:
-                self._settled(live)
-                return
-            self._forget()
-
-    def _settled(self, entries: list[_Entry]) -> None:
-        self.jobs += len(entries)
-        self.commits += 1
-        for participant in self._participants:
-            participant.kept()
-
-    def _attempt(self, connection: Connection, entries: list[_Entry], *, apart: bool) -> None:
-        for entry in entries:
-            entry.result = self._run_apart(connection, entry.job) if apart else self._run_plain(connection, entry.job)
-        for participant in self._participants:
-            participant.flush(connection)
-        if any(entry.answered for entry in entries):
-            raise _TooLate
-
-    def _run_plain(self, connection: Connection, job: Job[Any]) -> Any:
-        writes = self._owner.writes
-        try:
-            return job(connection)
-        except Refusal as refusal:
-            if self._owner.writes == writes:
-                return refusal
-            raise _Apart from None
-        except Exception as error:
-            if is_breakdown(error):
-                raise
-            raise _Apart from None
-
-    def _run_apart(self, connection: Connection, job: Job[Any]) -> Any:
-        try:
-            with connection.begin_nested():
-                return job(connection)
-        except Refusal as refusal:
-            return refusal
-        except Exception as error:
-            if is_breakdown(error):
-                raise
-            log.exception("a job of the database failed, and was undone")
-            return Refusal("The server failed to do this; its log says why.", code="internal")
-
-    def _fail(self, batch: list[_Entry], error: Exception) -> None:
+    def _fail(self, batch: list[Entry], error: Exception) -> None:
         """Nothing was committed. Who has queued up meanwhile would wait for the same: they are answered too."""
-        self._forget()
         if not isinstance(error, AlsoHereError):
             self._owner.failed(error)
         while not self._queue.empty() and len(batch) < MOST_WAITING:
@@ -293,11 +198,7 @@ class Writer:
         for entry in batch:
             entry.result = refusal
 
-    def _forget(self) -> None:
-        for participant in self._participants:
-            participant.forget()
-
-    def _tell(self, batch: list[_Entry]) -> None:
+    def _tell(self, batch: list[Entry]) -> None:
         if not batch or self._loop is None:
             return
         self._finished.append(batch)
@@ -305,15 +206,3 @@ class Writer:
             self._loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:
             log.debug("the loop that asked has ended")
-
-
-def is_breakdown(error: Exception) -> bool:
-    """Whether it is the database that cannot go on, and not one job that asked for nonsense."""
-    if isinstance(error, FAULTS_OF_A_JOB) or _is_sqlite_s_word_for_nonsense(error):
-        return False
-    return isinstance(error, DBAPIError | OSError | ConfigError)
-
-
-def _is_sqlite_s_word_for_nonsense(error: Exception) -> bool:
-    # "No such table" is an OperationalError there, as is a full disk; the code tells them apart.
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
