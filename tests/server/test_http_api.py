@@ -227,9 +227,11 @@ CHECK = "/api/v1/locks/doc/check"
         ('{"fence": -1}', "fence: Expected `int` >= 0."),
         ('{"fence": 1, "user": 42}', "user: Expected `str | null`, got `int`."),
         ('{"fence": 1, "lock": "x"}', "Object contains unknown field `lock`."),
+        ('{"fence": 1, "fence": 2}', "One key stands twice in an object."),
+        ('{"fence": ' + "9" * 5000 + "}", "[...]: Integer value out of range."),
         ("[" * 100_000, "The body is nested too deeply."),
     ],
-    ids=repr,
+    ids=lambda value: repr(value[:40]),
 )
 def test_a_body_that_is_wrong_is_told_where(dev: ServerProcess, body: str | bytes, detail: str):
     answer = ask(dev.url, CHECK, "POST", body, **KEY)

@@ -18,6 +18,7 @@ import msgspec
 from starlette.datastructures import QueryParams
 
 from alsohere.errors import BadRequest
+from alsohere.wire.keys import has_twin_keys
 
 Method = Literal["GET", "POST", "DELETE"]
 PREFIX = "/api/v1"
@@ -101,7 +102,10 @@ class Endpoint:
         if self.body is None:
             return {}
         try:
-            return {"body": msgspec.convert(_with_whole_numbers(msgspec.json.decode(body)), self.body)}
+            value = msgspec.json.decode(body)
+            if has_twin_keys(body, value):
+                raise BadRequest("One key stands twice in an object.")
+            return {"body": msgspec.convert(_with_whole_numbers(value), self.body)}
         except msgspec.ValidationError as error:  # "Expected `int`, got `str` - at `$.fence`"
             wrong, _, place = str(error).partition(" - at `$")
             where = place.strip("`.")
