@@ -90,10 +90,8 @@ class WebSocket(WSListener):
                 code = int(received.get_close_code())  # type: ignore[call-overload]  # an IntEnum, which the stubs do not say
                 self._transport.send_close(answer_to_close(code, received.payload_size))
                 self._transport.disconnect()
-            else:  # pings and pongs; what keeps a session alive is the heartbeat of Engine.IO
-                self._peer.spend()
-                if kind == PING:
-                    self._transport.send_pong(received.get_payload_as_bytes())
+            else:  # what keeps a session alive is the heartbeat of Engine.IO
+                self._receive_ping(kind, received)
         except Disconnect as disconnect:
             self._fail(disconnect)
 
@@ -145,6 +143,15 @@ class WebSocket(WSListener):
             if not binary:
                 check_utf8(message)
             self._receive(message, binary=binary)
+
+    def _receive_ping(self, kind: WSMsgType, received: WSFrame) -> None:
+        """A ping or a pong of WebSocket."""
+        try:
+            self._peer.spend()
+        except Disconnect:  # no Socket.IO client sends any, so none has to be told to stay away
+            raise Disconnect(CloseCode.POLICY, "too many pings") from None
+        if kind == PING:
+            self._transport.send_pong(received.get_payload_as_bytes())
 
     def _receive(self, data: bytes, *, binary: bool) -> None:
         if self._takeover is None:
