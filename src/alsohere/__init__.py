@@ -21,6 +21,7 @@ from alsohere.errors import (
     RateExceeded,
     Refusal,
     Unauthenticated,
+    Unavailable,
 )
 from alsohere.facts import LockAnswer, LockChanged, Member, Person, RoomCount
 from alsohere.node.connection import Connection
@@ -50,6 +51,7 @@ __all__ = [
     "Refusal",
     "RoomCount",
     "Unauthenticated",
+    "Unavailable",
     "User",
     "__version__",
     "verify_receipt",

@@ -4,6 +4,7 @@
     ├─ Refusal            a command is answered {"ok": false, "error": …}; the connection stays
     │   ├─ BadRequest     bad_request, bad_room, bad_lock, bad_state, bad_text, unknown_event (the sender: mend the message)
     │   ├─ Forbidden      forbidden                                                   (the sender: do not retry)
+    │   ├─ NotFound       not_found                                                   (the sender: there is none, or no longer)
     │   ├─ NotInRoom      not_in_room                                                 (the sender: enter first)
     │   ├─ NotHolder      not_holder                                                  (the sender: acquire the lock first)
     │   ├─ NotWaiting     not_waiting                                                 (the sender: choose somebody who waits)
@@ -83,6 +84,12 @@ class Forbidden(Refusal):
     code = "forbidden"
 
 
+class NotFound(Refusal):
+    """There is no such thing, or no longer, or it is not this user's: the answers are alike."""
+
+    code = "not_found"
+
+
 class NotInRoom(Refusal):
     """The connection never entered, or has left already."""
 
@@ -117,6 +124,10 @@ class Unavailable(Refusal):
     """The database cannot be used right now, and so nothing was acknowledged.
 
     Nothing was changed either, unless the database fell silent in the middle of a commit: then nobody knows before it is back.
+
+    Args:
+        message: one sentence.
+        retry_after_ms: when trying again can help.
     """
 
     code = "unavailable"

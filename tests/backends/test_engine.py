@@ -34,6 +34,11 @@ def test_the_path_of_a_sqlite_file_is_that_of_the_start(tmp_path: Path, monkeypa
         assert database_url(written).database == str(tmp_path / "alsohere.db")
 
 
+def test_a_link_to_a_sqlite_file_is_that_file(tmp_path: Path):
+    (tmp_path / "link.db").symlink_to(tmp_path / "alsohere.db")
+    assert database_url(f"sqlite:///{tmp_path}/link.db").database == str(tmp_path / "alsohere.db")
+
+
 @pytest.mark.parametrize(
     "wrong", ["", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory", "mysql://h/d", "alsohere.db"]
 )

@@ -61,7 +61,8 @@ def _path_hint(text: str) -> str:
 def _sqlite_url(url: URL) -> URL:
     if url.host or not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise ConfigError("database_url: SQLite needs the path of a file, as in sqlite:///alsohere.db; or use memory://")
-    return url.set(database=str(Path(url.database).absolute()), query={})
+    # Resolved, so that a link and its target have one claim.
+    return url.set(database=str(Path(url.database).resolve()), query={})
 
 
 def _postgres_url(url: URL) -> URL:
