@@ -6,7 +6,7 @@ become so. In one process the telling happens inside the call; over a network it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,25 @@ from alsohere.domain.locks import Mint
 from alsohere.domain.presence import Transition
 from alsohere.domain.roster import Roster
 from alsohere.facts import LeaveReason
+from alsohere.notices import (
+    Arrival,
+    Delivery,
+    Draft,
+    Due,
+    Edit,
+    Edited,
+    Entry,
+    Filter,
+    Marked,
+    Marking,
+    Notice,
+    Page,
+    Preferences,
+    Receipt,
+    Sent,
+    Unread,
+    Withdrawn,
+)
 from alsohere.types import User
 from alsohere.wire.engineio import Packet
 
@@ -113,6 +132,103 @@ class HistoryStore(Protocol):
 
     async def days(self, first: date, last: date) -> list[Day]:
         """The days from `first` to `last`, in order; those without anybody are left out."""
+
+
+PreferencesStep = Callable[[Preferences], Preferences]
+"""A pure step from somebody's preferences to the next; may raise a Refusal, and then nothing has happened."""
+
+
+class InboxStore(Protocol):
+    """Every notification, and what its receivers did with it; who follows what; who does not want to hear of what.
+
+    Guarantees:
+        Durability: what `done` is told has been written to the disk; neither kill -9 nor a power cut takes it back (I7).
+        Order: what is asked for with a `done` is decided and told in the order of asking. Ids are given in that order too, and
+            only grow, over all lives of the store (I2).
+        Idempotence: a key of a scope is used once, for as long as the notification is kept; with it again nothing is stored (I3).
+            A mark or a delivery that comes again changes nothing.
+        Truth: unread is counted from the rows, in the same look at the database as whatever is answered beside it (I4).
+        Audience: a broadcast is stored once; a receiver has a row of it from the first mark on (I5).
+        `done` is called once, on the loop's thread. A Refusal means that nothing changed; one of them is Unavailable.
+        Questions (async) see everything that `done` had been told before they were asked; they raise Unavailable.
+    If order is broken, a client that remembers the last id it saw misses something; if truth is, a badge stays for ever.
+
+    Times are ms since the epoch; `now_ms` decides what has begun and what is over (I6). Users' ids have been checked.
+    """
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known that there is no notification at all, so that nobody needs to ask on a connect."""
+
+    def send(self, drafts: Sequence[Draft], now_ms: int, done: Callable[[list[Sent | Refusal] | Refusal], None]) -> None:
+        """Keep notifications. A draft that cannot be kept is refused alone: `done` gets one answer for each."""
+
+    def mark(self, user: str, marking: Marking, now_ms: int, done: Callable[[Marked | Refusal], None]) -> None:
+        """Mark what a user may see. Ids that are not in their inbox are passed over in silence."""
+
+    def delivered(self, deliveries: Sequence[Delivery], done: Callable[[list[Receipt] | Refusal], None]) -> None:
+        """Note acknowledgements. `done` gets those that were the first of their user and notification."""
+
+    def recall(self, notice_id: int, now_ms: int, done: Callable[[Withdrawn | Refusal], None]) -> None:
+        """Take a notification out of every inbox (I6). A second time, nobody has it.
+
+        Refusals: NotFound.
+        """
+
+    def edit(self, notice_id: int, edit: Edit, now_ms: int, done: Callable[[Edited | Refusal], None]) -> None:
+        """Change a notification wherever it is.
+
+        Refusals: NotFound, also if it was recalled or is over; BadRequest: it would have nothing left to show.
+        """
+
+    def follow(self, users: Sequence[str], topic: str, most: int, done: Callable[[int | Refusal], None]) -> None:
+        """Have users follow a topic, each at most so many; `done` gets how many did not before.
+
+        Refusals: LimitReached, and then none of them does.
+        """
+
+    def unfollow(self, users: Sequence[str], topic: str, done: Callable[[int | Refusal], None]) -> None:
+        """Have users no longer follow a topic; `done` gets how many did. What they were sent stays."""
+
+    def prefer(self, user: str, step: PreferencesStep, done: Callable[[Preferences | Refusal], None]) -> None:
+        """Change a user's preferences, and tell what they are now."""
+
+    def prune(self, before_ms: int, after: int, most: int, done: Callable[[int | Refusal | None], None]) -> None:
+        """Remove what was sent before and is read, archived or over; broadcasts without an end too.
+
+        Args:
+            before_ms: what was sent from then on is kept.
+            after: ids above this one; 0 at first.
+            most: looks at so many.
+            done: gets the `after` to go on with, None at the end.
+        """
+
+    async def arrivals(self, users: Sequence[str], most: int, now_ms: int) -> dict[str, Arrival]:
+        """For each user what they must be told when they connect; of what waits, at most so many."""
+
+    async def waiting(self, user: str, after: int, most: int, now_ms: int) -> list[Entry]:
+        """More of what was never delivered to a user: ids above that one, oldest first."""
+
+    async def unread(self, users: Sequence[str], now_ms: int) -> dict[str, Unread]:
+        """For each user what stands unread."""
+
+    async def page(self, user: str, which: Filter, now_ms: int) -> Page:
+        """Some of a user's inbox."""
+
+    async def notice(self, notice_id: int) -> Notice | None:
+        """A notification; None: there is none, or it was recalled."""
+
+    async def due(self, after_ms: int, until_ms: int) -> Due:
+        """What began or ended after the one time and not after the other."""
+
+    async def followers(self, topic: str, after: str, most: int) -> list[str]:
+        """Who follows a topic, by id, from behind that one."""
+
+    async def topics(self, user: str) -> list[str]:
+        """What a user follows, by name."""
+
+    async def preferences(self, users: Sequence[str]) -> dict[str, Preferences]:
+        """For each user what they do not want to hear of."""
 
 
 class Sink(Protocol):

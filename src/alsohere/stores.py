@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alsohere.backends.memory_history import MemoryHistory
+from alsohere.backends.memory_inbox import MemoryInbox
 from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.config import Config
 from alsohere.node.metrics import StoreFigures
-from alsohere.ports import HistoryStore, LockStore
+from alsohere.ports import HistoryStore, InboxStore, LockStore
 
 if TYPE_CHECKING:
     from alsohere.backends.sql.store import Store
@@ -19,13 +20,14 @@ class Stores:
 
     Args:
         config: the settings. The database is not looked at before it is used.
-        first_fence: for locks in memory; see there.
+        first_fence: for locks in memory, see there; ids of notifications begin above it too.
     """
 
     def __init__(self, config: Config, first_fence: int) -> None:
         self._database: Store | None = None
         self.locks: LockStore
         self.history: HistoryStore
+        self.inbox: InboxStore = MemoryInbox(first_fence)
         if config.keeps_nothing:
             locks = MemoryLocks(first_fence)
             self.locks, self.history = locks, MemoryHistory(locks)

@@ -1,0 +1,241 @@
+"""Inboxes that end with the process: the reference that other stores are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from alsohere.backends.memory_follows import MemoryFollows
+from alsohere.domain.attention import is_muted
+from alsohere.domain.drafts import check_draft, check_edit, check_marking
+from alsohere.domain.inbox import NEW, concerns, edited, is_open, is_over, listed, marked, noticed, receipt, unread_of
+from alsohere.errors import NotFound, Refusal
+from alsohere.notices import (
+    Arrival,
+    Delivery,
+    Draft,
+    Due,
+    Edit,
+    Edited,
+    Entry,
+    Filter,
+    Marked,
+    Marking,
+    Marks,
+    Notice,
+    Page,
+    Receipt,
+    Sent,
+    Unread,
+    Withdrawn,
+)
+
+MOST_KEPT = 100_000  # beyond that the oldest are forgotten: memory is not where a year of notifications belongs
+
+
+class MemoryInbox(MemoryFollows):
+    """Implements `ports.InboxStore`: everything is answered before the call returns.
+
+    Args:
+        first_id: ids are above this. The wall clock's milliseconds are larger than in the life before (I2).
+    """
+
+    def __init__(self, first_id: int) -> None:
+        super().__init__()
+        self._id = first_id
+        self._notices: dict[int, Notice] = {}  # by id, which is the order of sending
+        self._keys: dict[tuple[str, str], int] = {}
+        self._key_of: dict[int, tuple[str, str]] = {}
+        self._recalled: dict[int, int] = {}  # id -> when
+        self._rows: dict[int, dict[str, Marks]] = {}
+        self._ids: dict[str, set[int]] = {}  # of the rows of a user
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._notices
+
+    # -- Writing -----------------------------------------------------------------------------------------------------
+
+    def send(self, drafts: Sequence[Draft], now_ms: int, done: Callable[[list[Sent | Refusal] | Refusal], None]) -> None:
+        answers: list[Sent | Refusal] = []
+        for draft in drafts:
+            try:
+                answers.append(self._send(check_draft(draft), now_ms))
+            except Refusal as refusal:
+                answers.append(refusal)
+        if len(self._notices) > MOST_KEPT:
+            for notice_id in list(self._notices)[: MOST_KEPT // 10]:
+                self._remove(notice_id)
+        done(answers)
+
+    def _send(self, draft: Draft, now_ms: int) -> Sent:
+        known = None if draft.key is None else self._keys.get((draft.scope, draft.key))
+        if known is not None:
+            return Sent(known)
+        self._id += 1
+        notice = noticed(draft, self._id, now_ms)
+        to = draft.to
+        if draft.audience == "topic":
+            assert draft.topic is not None
+            sender = None if draft.sender is None else draft.sender.id
+            to = tuple(user for user in self.followers_of(draft.topic) if user != sender)
+        self._notices[notice.id], self._rows[notice.id] = notice, {}
+        if draft.key is not None:
+            self._keys[draft.scope, draft.key] = notice.id
+            self._key_of[notice.id] = draft.scope, draft.key
+        for user in to:
+            self._put(notice.id, user, NEW)
+        return Sent(notice.id, to, frozenset(user for user in to if is_muted(notice, self.preferences_of(user))), notice)
+
+    def mark(self, user: str, marking: Marking, now_ms: int, done: Callable[[Marked | Refusal], None]) -> None:
+        try:
+            check_marking(marking)
+        except Refusal as refusal:
+            done(refusal)
+            return
+        changed: list[Receipt] = []
+        for entry in self._entries(user, now_ms):
+            if concerns(marking, entry.notice, entry.marks):
+                after = marked(entry.marks, marking.mark, now_ms)
+                if after is not entry.marks:
+                    self._put(entry.notice.id, user, after)
+                    changed.append(receipt(entry.notice, user, after))
+        done(Marked(tuple(changed), self._unread(user, now_ms)))
+
+    def delivered(self, deliveries: Sequence[Delivery], done: Callable[[list[Receipt] | Refusal], None]) -> None:
+        first: list[Receipt] = []
+        for delivery in deliveries:
+            notice = self._kept(delivery.id)
+            marks = None if notice is None else self._marks(notice, delivery.user)
+            if notice is None or marks is None or marks.delivered_at is not None:
+                continue
+            after = msgspec.structs.replace(marks, delivered_at=delivery.at)
+            self._put(notice.id, delivery.user, after)
+            first.append(receipt(notice, delivery.user, after))
+        done(first)
+
+    def recall(self, notice_id: int, now_ms: int, done: Callable[[Withdrawn | Refusal], None]) -> None:
+        notice = self._notices.get(notice_id)
+        if notice is None:
+            done(NotFound("There is no such notification."))
+            return
+        had = Withdrawn(notice_id, ()) if notice_id in self._recalled else Withdrawn(notice_id, self._users(notice))
+        self._recalled.setdefault(notice_id, now_ms)
+        self._notices[notice_id] = msgspec.structs.replace(notice, title="", body="", url=None, data=None, sender=None)
+        self._clear(notice_id)
+        done(had)
+
+    def edit(self, notice_id: int, edit: Edit, now_ms: int, done: Callable[[Edited | Refusal], None]) -> None:
+        try:
+            notice = self._kept(notice_id)
+            if notice is None or is_over(notice, now_ms):
+                raise NotFound("There is no such notification, or no longer.")
+            notice = edited(notice, check_edit(edit), now_ms)
+        except Refusal as refusal:
+            done(refusal)
+            return
+        self._notices[notice_id] = notice
+        done(Edited(notice, self._users(notice)))
+
+    def prune(self, before_ms: int, after: int, most: int, done: Callable[[int | Refusal | None], None]) -> None:
+        old = [notice for notice in self._notices.values() if notice.id > after and notice.created_at < before_ms][:most]
+        for notice in old:
+            self._prune(notice, before_ms)
+        done(old[-1].id if len(old) == most else None)
+
+    def _prune(self, notice: Notice, before_ms: int) -> None:
+        over = notice.id in self._recalled or is_over(notice, before_ms)
+        if notice.starts_at is not None and notice.starts_at >= before_ms and not over:
+            return
+        if notice.audience == "everyone":
+            over = over or notice.expires_at is None
+        else:
+            for user, marks in list(self._rows[notice.id].items()):
+                if marks.read_at is not None or marks.archived_at is not None:
+                    del self._rows[notice.id][user]
+                    self._ids[user].discard(notice.id)
+            over = over or not self._rows[notice.id]
+        if over:
+            self._remove(notice.id)
+
+    def _remove(self, notice_id: int) -> None:
+        self._clear(notice_id)
+        del self._notices[notice_id], self._rows[notice_id]
+        self._recalled.pop(notice_id, None)
+        if notice_id in self._key_of:
+            del self._keys[self._key_of.pop(notice_id)]
+
+    def _clear(self, notice_id: int) -> None:
+        for user in self._rows[notice_id]:
+            self._ids[user].discard(notice_id)
+        self._rows[notice_id].clear()
+
+    def _put(self, notice_id: int, user: str, marks: Marks) -> None:
+        self._rows[notice_id][user] = marks
+        self._ids.setdefault(user, set()).add(notice_id)
+
+    # -- Questions ---------------------------------------------------------------------------------------------------
+
+    async def arrivals(self, users: Sequence[str], most: int, now_ms: int) -> dict[str, Arrival]:
+        found: dict[str, Arrival] = {}
+        for user in users:
+            waiting = await self.waiting(user, 0, most + 1, now_ms)
+            preferences = self.preferences_of(user)
+            found[user] = Arrival(self._unread(user, now_ms), tuple(waiting[:most]), len(waiting) > most, preferences)
+        return found
+
+    async def waiting(self, user: str, after: int, most: int, now_ms: int) -> list[Entry]:
+        return [
+            entry
+            for entry in self._entries(user, now_ms)
+            if entry.marks.delivered_at is None and entry.marks.archived_at is None and entry.notice.id > after
+        ][:most]
+
+    async def unread(self, users: Sequence[str], now_ms: int) -> dict[str, Unread]:
+        return {user: self._unread(user, now_ms) for user in users}
+
+    async def page(self, user: str, which: Filter, now_ms: int) -> Page:
+        entries, following = listed(self._entries(user, now_ms), which)
+        return Page(entries, self._unread(user, now_ms), following)
+
+    async def notice(self, notice_id: int) -> Notice | None:
+        return self._kept(notice_id)
+
+    async def due(self, after_ms: int, until_ms: int) -> Due:
+        started, expired, following = [], [], []
+        for notice in self._notices.values():
+            if notice.id in self._recalled:
+                continue
+            starts_at = notice.created_at if notice.starts_at is None else notice.starts_at
+            if after_ms < starts_at <= until_ms and notice.starts_at is not None and is_open(notice, until_ms):
+                to = self._users(notice) or ()
+                muted = frozenset(user for user in to if is_muted(notice, self.preferences_of(user)))
+                started.append(Sent(notice.id, to, muted, notice))
+            if notice.expires_at is not None and after_ms < notice.expires_at <= until_ms:
+                expired.append(Withdrawn(notice.id, self._users(notice)))
+            following += [at for at in (notice.starts_at, notice.expires_at) if at is not None and at > until_ms]
+        return Due(tuple(started), tuple(expired), min(following, default=None))
+
+    # -- What there is -----------------------------------------------------------------------------------------------
+
+    def _entries(self, user: str, now_ms: int) -> Iterator[Entry]:
+        """Everything that a user may see, oldest first."""
+        everyone = {notice.id for notice in self._notices.values() if notice.audience == "everyone"}
+        for notice_id in sorted(everyone | self._ids.get(user, set())):
+            notice = self._kept(notice_id)
+            marks = None if notice is None else self._marks(notice, user)
+            if notice is not None and marks is not None and is_open(notice, now_ms):
+                yield Entry(notice, marks)
+
+    def _kept(self, notice_id: int) -> Notice | None:
+        return None if notice_id in self._recalled else self._notices.get(notice_id)
+
+    def _marks(self, notice: Notice, user: str) -> Marks | None:
+        return self._rows[notice.id].get(user, NEW if notice.audience == "everyone" else None)
+
+    def _users(self, notice: Notice) -> tuple[str, ...] | None:
+        return None if notice.audience == "everyone" else tuple(sorted(self._rows[notice.id]))
+
+    def _unread(self, user: str, now_ms: int) -> Unread:
+        return unread_of(self._entries(user, now_ms))
