@@ -168,6 +168,19 @@ async def test_what_is_collected_is_written_once_however_often_a_batch_is_tried(
         assert notes.forgotten == 2  # the new connection, the batch that was tried again
 
 
+@asynchronous
+async def test_a_file_that_may_not_grow_is_no_job_s_fault(tmp_path: Path):
+    async with opened(url := new_database("sqlite", tmp_path)) as store:
+        await store.writer.ask(put("a"))
+        await store.writer.ask(
+            lambda connection: connection.exec_driver_sql("PRAGMA max_page_count=1").scalar()
+        )  # as large as it is
+        with pytest.raises(Unavailable):
+            await store.writer.ask(put("b" * 1_000_000))
+        assert await store.writer.ask(put("c")) == "c"  # on a new connection, which has no such limit
+    assert names(url) == ["a", "c"]
+
+
 # -- Time --------------------------------------------------------------------------------------------------------------
 
 

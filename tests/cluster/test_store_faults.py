@@ -164,6 +164,8 @@ def test_a_server_that_starts_before_its_postgresql(own_postgres: Postgres, clie
         assert_presence_goes_on(server)
         own_postgres.start()
         assert assert_back(server, locker)["status"] == "held"
+        _, output = server.stop()
+    assert (output.count(DOWN), output.count(BACK)) == (1, 1)
 
 
 def backends(url: str) -> list[int]:

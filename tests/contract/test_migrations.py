@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,13 @@ def url(kind: str, tmp_path: Path) -> str:
     return new_database(kind, tmp_path)
 
 
+def proved(url: str) -> None:
+    """What a server does at its start, and its end."""
+    store = Store(url)
+    store.prove()
+    asyncio.run(store.close())
+
+
 def set_version(url: str, version: str) -> None:
     rows(url, f"UPDATE {VERSION_TABLE.name} SET version_num = '{version}'")
 
@@ -59,7 +67,7 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(url: str):
 
 
 def test_an_empty_database_gets_the_very_same_tables_without_them(kind: str, url: str, tmp_path: Path):
-    Store(url).prove()
+    proved(url)
     migrated = new_database(kind, tmp_path)
     migrate(migrated)
     assert catalogue(kind, url) == catalogue(kind, migrated)
@@ -124,7 +132,7 @@ def test_a_schema_that_an_administrator_has_made_is_used(tmp_path: Path):
     rows(url, f"CREATE SCHEMA alsohere AUTHORIZATION {name}")
     rows(url, f"REVOKE CREATE ON DATABASE {name} FROM PUBLIC")
     theirs = url.replace("postgres:@", f"{name}@")
-    Store(theirs).prove()
+    proved(theirs)
     assert examine(theirs) == VERSION
     other = new_database("postgres", tmp_path).replace("postgres:@", f"{name}@")
     with pytest.raises(ConfigError, match="permission denied"):

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event
 from alsohere.backends.sql.claim import FileClaim, SessionClaim, claim_of
 from alsohere.backends.sql.engine import create_engine, database_url
 from alsohere.backends.sql.versions import prepare
-from alsohere.errors import AlsoHereError, Unavailable
+from alsohere.errors import AlsoHereError, ConfigError, Unavailable
 
 AGAIN_S = 0.25  # for so long after a failed attempt, the next is answered by the same sentence
 BROKEN = "The database cannot be used right now. Nothing was changed; try again."
@@ -72,6 +72,8 @@ class Owner:
                 prepare(connection)
         except (AlsoHereError, sqlalchemy.exc.DBAPIError, OSError) as error:
             self._discard(connection)
+            if isinstance(error, ConfigError) and self._claim is not None:
+                self._claim.release(None)  # alsohere migrate may need it
             self._state(up=False, why=reason(error))
             known = error if isinstance(error, AlsoHereError) else Unavailable(BROKEN)
             self._failure = time.monotonic(), known

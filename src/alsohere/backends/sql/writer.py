@@ -106,9 +106,22 @@ class Writer:
             raise result
         return result
 
+    def prove(self) -> None:
+        """Open the database here and now, before the first `submit`.
+
+        Raises:
+            ConfigError: with this setting it never can be used.
+        """
+        assert self._thread is None
+        try:
+            self._owner.connection()
+        except Unavailable:
+            log.info("the server starts without the database, and keeps trying")
+
     async def close(self) -> None:
         """Finish what waits, then give back the connection and the claim. A later `submit` opens again."""
         if self._thread is None or not self._thread.is_alive():
+            self._owner.close()
             return
         self._queue.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join, ANSWER_S)
