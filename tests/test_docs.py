@@ -148,7 +148,7 @@ def test_every_public_name_of_the_browser_side_is_described():
         for group in re.findall(r"observedAttributes = \[(.*?)\]", "".join(sources.values()))
         for part in re.findall(r"\w+", group)
     ]
-    names += re.findall(r"var\((--also-\w+)", "".join(sources.values()))
+    names += re.findall(r"var\((--also-[\w-]+)", "".join(sources.values()))
     names += re.findall(r"::part\((\w+)\)", sources["js/src/elements/style.ts"])
     page = reference("javascript.md")
     # AlsoHere: classes are for those who make their own, the page names the element.

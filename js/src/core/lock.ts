@@ -40,6 +40,8 @@ export interface LockSnapshot {
   /** When it ends if the server can no longer renew it. */
   readonly expiresAt: number | null;
   readonly requestedBy: Person | null;
+  /** It is this user who asked. */
+  readonly asked: boolean;
   /** When it goes to who asked for it, at the latest. */
   readonly handOverAt: number | null;
   /** When this page loses it unless somebody works here: it has been warned. */
@@ -226,6 +228,7 @@ export class LockCopy {
       since: local(since),
       expiresAt: local(this.#own?.expires_at),
       requestedBy: request?.by ?? null,
+      asked: !!request && request.by.id === this.selfId(),
       handOverAt: local(request?.hand_over_at),
       releaseAt: local(this.#releaseAt),
       loss: this.#loss,

@@ -211,7 +211,9 @@ export class Locks {
 
   /** A command whose answer says nothing but whether it was right. */
   #told(desk: Desk, event: string, argument: object): void {
-    ask(this.channel, event, { lock: desk.copy.name, ...argument }, (answer) => answer && !answer.ok && desk.copy.refuse(answer.error));
+    ask(this.channel, event, { lock: desk.copy.name, ...argument }, (answer) => {
+      if (answer && !answer.ok) desk.copy.events.emit("refused", answer.error);
+    });
   }
 
   #worked(desk: Desk): void {

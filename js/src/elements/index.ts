@@ -1,4 +1,5 @@
 /* Importing this defines the elements. */
+import { AlsoEditing } from "./editing.js";
 import { AlsoHere } from "./here.js";
 import { AlsoOnline } from "./online.js";
 import { AlsoProgress } from "./progress.js";
@@ -6,13 +7,14 @@ import { AlsoRanking } from "./ranking.js";
 
 export { setHome } from "./element.js";
 export { texts } from "./texts.js";
-export { AlsoHere, AlsoOnline, AlsoProgress, AlsoRanking };
+export { AlsoEditing, AlsoHere, AlsoOnline, AlsoProgress, AlsoRanking };
 
 function define(name: string, element: CustomElementConstructor): void {
   if (!customElements.get(name)) customElements.define(name, element);
 }
 
 if (typeof customElements !== "undefined") {
+  define("also-editing", AlsoEditing);
   define("also-here", AlsoHere);
   define("also-online", AlsoOnline);
   define("also-progress", AlsoProgress);
@@ -21,6 +23,7 @@ if (typeof customElements !== "undefined") {
 
 declare global {
   interface HTMLElementTagNameMap {
+    "also-editing": AlsoEditing;
     "also-here": AlsoHere;
     "also-online": AlsoOnline;
     "also-progress": AlsoProgress;

@@ -46,10 +46,15 @@ export function row(snapshot: RoomSnapshot, max: number): Row {
 
 const BIDI = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
 
-/** "Brave Fox (you), idle". A name that is written from right to left, or pretends to be, does not turn the words around it. */
+/** A name that is written from right to left, or pretends to be, does not turn the words around it. */
+export function plainName({ name, id }: { readonly name: string; readonly id: string }): string {
+  const plain = name || id;
+  return BIDI.test(plain) ? `\u2068${plain.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069` : plain;
+}
+
+/** "Brave Fox (you), idle". */
 export function describe(member: Member, self: boolean): string {
-  const plain = member.name || member.id;
-  const name = BIDI.test(plain) ? `\u2068${plain.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069` : plain;
+  const name = plainName(member);
   const status = member.status === "idle" ? texts.idle : member.status === "away" ? texts.away : "";
   return (self ? texts.you(name) : name) + (status && `, ${status}`);
 }

@@ -29,8 +29,62 @@ export const texts = {
   /** Below a list that does not name everyone. */
   rest: (count: number): string => `and ${count} more`,
   nobody: "Nobody yet",
+  connecting: "Connecting…",
   reconnecting: "Reconnecting…",
   came: (names: readonly string[]): string =>
     names.length > 2 ? `${names.length} people came` : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} here`,
   left: (names: readonly string[]): string => (names.length > 2 ? `${names.length} people left` : `${names.join(" and ")} left`),
+
+  /* <also-editing>: who edits. */
+  editor: "Editing",
+  somebody: "Somebody",
+  free: "Nobody is editing this.",
+  mine: "You are editing this.",
+  editing: (name: string): string => `${name} is editing this.`,
+  elsewhere: "You are editing this in another tab.",
+  since: (time: string): string => `since ${time}`,
+  queue: (count: number): string => (count === 1 ? "1 person waits" : `${count} people wait`),
+  /** Who waits for what one holds: the first two by name. */
+  waits: (names: readonly string[], count: number): string =>
+    names.length === count ? `${names.join(" and ")} ${count > 1 ? "wait" : "waits"}` : `${names[0]} and ${count - 1} more wait`,
+  place: (position: number): string => (position === 1 ? "You are next." : `You are number ${position} in line.`),
+  asked: (name: string): string => `${name} has been asked to let you edit.`,
+  askedBy: (name: string): string => `${name} has asked for it`,
+  wants: (name: string): string => `${name} would like to edit this.`,
+  /** The countdown of who asked, and of who was asked; null where the seconds are not known. */
+  yours: (seconds: number | null): string => (seconds === null ? "Yours in a moment" : `Yours in ${seconds} s at the latest`),
+  theirs: (seconds: number | null): string => (seconds === null ? "Save now" : `Save now: it is handed over in ${seconds} s`),
+  /** Why one edits no more: who has it now, and what they said. */
+  lost: {
+    moved: (): string => "You went on editing in another tab.",
+    handed_over: (name: string): string => `It was handed over to ${name}.`,
+    idle: (): string => "You did nothing here for a while, and somebody waited.",
+    taken: (name: string, why: string): string => `${name} took over${why ? `: ${why}` : "."}`,
+    revoked: (_: string, why: string): string => `An administrator ended your editing${why ? `: ${why}` : "."}`,
+    expired: (): string => "The connection was lost for too long.",
+  },
+  unsaved: "What you have not saved is still on this page",
+  forbidden: "You may not edit this.",
+  unavailable: "Editing does not work just now. Trying again…",
+  actions: {
+    edit: "Edit",
+    here: "Edit here instead",
+    ask: "Ask to edit",
+    wait: "Wait in line",
+    leave: "Stop waiting",
+    done: "Done",
+    hand: "Hand over now",
+    seen: "OK",
+  },
+  /** The questions to who edits: somebody asks; nothing happens while somebody waits. */
+  askTitle: (name: string): string => `${name} would like to edit this`,
+  askText: (name: string, seconds: number | null): string =>
+    `Save what you have. ${seconds === null ? "Soon" : `In ${seconds} seconds`} it goes to ${name}, also if you do nothing.`,
+  keep: "Let me finish",
+  warnTitle: "Are you still editing?",
+  warnText: (seconds: number | null): string =>
+    `Somebody waits, and nothing has happened here for a while. ${seconds === null ? "Soon" : `In ${seconds} seconds`} it is their turn.`,
+  still: "I am still editing",
+  giveUp: "Hand over",
+  left_s: (seconds: number): string => `${seconds} s`,
 };
