@@ -64,8 +64,8 @@ class Editor:
         if (await self.ask("lock:acquire"))["status"] != "held":
             await self.granted()
 
-    async def send(self, method: str, path: str = "", **body: Any) -> tuple[int, dict[str, Any]]:
-        return await asyncio.to_thread(request, method, f"{self._url}/{LOCK}{path}", body, self.cookie)
+    async def send(self, method: str, path: str = "", of: str = LOCK, **body: Any) -> tuple[int, dict[str, Any]]:
+        return await asyncio.to_thread(request, method, f"{self._url}/{of}{path}", body, self.cookie)
 
     async def edit(self) -> str:
         status, answer = await self.send("POST", "/edit", receipt=self.receipt)
@@ -78,7 +78,7 @@ class Editor:
 
 def request(method: str, url: str, body: dict[str, Any], cookie: str) -> tuple[int, dict[str, Any]]:
     headers = {"content-type": "application/json", "cookie": cookie}
-    asked = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)
+    asked = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers, method=method)
     try:
         with urllib.request.urlopen(asked, timeout=5) as answer:
             return answer.status, json.load(answer)
@@ -109,6 +109,8 @@ async def holder_saves(server: ServerProcess) -> None:
             assert await ann.save(text) == (200, {"text": text})
         assert await ann.send("PUT", "/asked", fence=ann.fence, text="Three.") == (200, {"text": "Three."})
         assert await ann.edit() == "Three."
+        assert await ann.send("GET") == (200, {"text": "Three."})
+        assert (await ann.send("GET", of="documents/none"))[0] == 404
 
 
 def test_who_slept_past_their_lease_is_refused(server):

@@ -28,6 +28,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY, text TEXT NOT NULL, fence INTEGER NOT NULL DEFAULT 0);
 INSERT OR IGNORE INTO documents (id, text) VALUES ('plan', 'Ship the small thing first. Then look at it for a day.');
 """
+READ = "SELECT text FROM documents WHERE id = :id"
 # Who edits reads under their fence: from then on, whoever edited before cannot save any more, saved or not.
 EDIT = "UPDATE documents SET fence = :fence WHERE id = :id AND fence <= :fence RETURNING text"  # fence
 SAVE = "UPDATE documents SET text = :text, fence = :fence WHERE id = :id AND fence <= :fence RETURNING text"  # fence
@@ -65,16 +66,23 @@ async def may(user, action, room):
     return room.startswith("documents/")
 
 
+@app.get("/documents/{document}")
+async def read(document: str, request: Request):
+    """The text, for whoever looks on."""
+    signed_in(request)
+    return {"text": text_of(READ, id=document)}
+
+
 @app.post("/documents/{document}/edit")
 async def edit(document: str, body: Edit, request: Request):
     """The text, for who has just got the lock."""
-    return {"text": write(EDIT, id=document, fence=fence_of(document, body, request))}
+    return {"text": text_of(EDIT, id=document, fence=fence_of(document, body, request))}
 
 
 @app.put("/documents/{document}")
 async def save(document: str, body: ProvenSave, request: Request):
     """Save with the lock's receipt, in which the fence is signed: nobody has to be asked."""
-    return {"text": write(SAVE, id=document, text=body.text, fence=fence_of(document, body, request))}
+    return {"text": text_of(SAVE, id=document, text=body.text, fence=fence_of(document, body, request))}
 
 
 @app.put("/documents/{document}/asked")
@@ -82,7 +90,7 @@ async def save_asked(document: str, body: Save, request: Request):
     """Save with the bare number: alsohere is asked whose it is, as anybody can think of one; the database has the last word."""
     if not await here.check_fence(f"documents/{document}", body.fence, user=signed_in(request).id):  # fence
         raise HTTPException(409, STALE)
-    return {"text": write(SAVE, id=document, text=body.text, fence=body.fence)}
+    return {"text": text_of(SAVE, id=document, text=body.text, fence=body.fence)}
 
 
 def fence_of(document: str, body: Edit, request: Request) -> int:
@@ -96,11 +104,13 @@ def fence_of(document: str, body: Edit, request: Request) -> int:
     return receipt.fence
 
 
-def write(statement: str, **values) -> str:
+def text_of(statement: str, **values) -> str:
     rows = db.execute(statement, values).fetchall()
-    if not rows:
-        raise HTTPException(409, STALE)  # fence
-    return rows[0]["text"]
+    if rows:
+        return rows[0]["text"]
+    if db.execute(READ, values).fetchone() is None:
+        raise HTTPException(404, "There is no such document.")
+    raise HTTPException(409, STALE)  # fence
 
 
 # -- The site: one document, and a name to sign in with ------------------------------------------------------------------

@@ -35,6 +35,10 @@ class Line:
         """From now on no byte and no end of a connection reaches the other side."""
         self._flows.clear()
 
+    def resume(self) -> None:
+        """What was held back arrives, and everything after it."""
+        self._flows.set()
+
     def hang_up(self) -> None:
         """End every connection; new ones are welcome."""
         while self._ends:
