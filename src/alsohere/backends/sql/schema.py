@@ -5,7 +5,7 @@ Times are ms since the epoch, by the server's clock. Text is not limited by the 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, SmallInteger, Table, Text, text
 
 METADATA = MetaData(
     naming_convention={
@@ -15,7 +15,7 @@ METADATA = MetaData(
     }
 )
 
-# A number that only grows, handed out by this database: `fence` today.
+# A number that only grows, handed out by this database: `fence` of locks, `notification` of what is in inboxes.
 COUNTERS = Table(
     "counters",
     METADATA,
@@ -84,4 +84,82 @@ ERASURES = Table(
     METADATA,
     Column("user_id", Text, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
+)
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # which has its rows in the order of an INTEGER PRIMARY KEY
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+# The content of notifications, each once, whoever gets it. `key` is that of the sender's scope, a line break, and their own key.
+NOTIFICATIONS = Table(
+    "notifications",
+    METADATA,
+    Column("id", BigId, primary_key=True, autoincrement=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("starts_ms", BigInteger),
+    Column("expires_ms", BigInteger),
+    Column("edited_ms", BigInteger),
+    Column("recalled_ms", BigInteger),
+    Column("category", Text, nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("topic", Text),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("url", Text),
+    Column("data", Text),
+    Column("sender_id", Text),
+    Column("sender", Text),
+    Column("room", Text),
+    Column("key", Text),
+    Column("critical", Boolean, nullable=False),
+    _partial("ix_notifications_key", "key", where="key IS NOT NULL", unique=True),
+    _partial("ix_notifications_everyone", "id", where="audience = 'everyone'"),
+    _partial("ix_notifications_starts_ms", "starts_ms", where="starts_ms IS NOT NULL"),
+    _partial("ix_notifications_expires_ms", "expires_ms", where="expires_ms IS NOT NULL"),
+)
+
+# Who has it, and what they did with it. Of a broadcast there is a row for those who did something. What unread is counted by is
+# repeated here, so that the index of the unread answers alone: it holds what nobody has read, and little else is ever looked at.
+INBOX = Table(
+    "inbox",
+    METADATA,
+    Column("user_id", Name, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("category", Text, nullable=False),
+    Column("starts_ms", BigInteger),
+    Column("expires_ms", BigInteger),
+    Column("broadcast", SmallInteger),  # 1, or NULL
+    Column("delivered_ms", BigInteger),
+    Column("seen_ms", BigInteger),
+    Column("read_ms", BigInteger),
+    Column("archived_ms", BigInteger),
+    Index("ix_inbox_id", "id"),
+    _partial(
+        "ix_inbox_unread",
+        *("user_id", "category", "starts_ms", "expires_ms", "delivered_ms", "id"),
+        where="read_ms IS NULL AND archived_ms IS NULL",
+    ),
+    _partial("ix_inbox_broadcast", "user_id", "id", where="broadcast IS NOT NULL"),
+    sqlite_with_rowid=False,
+)
+
+# Who follows which topic.
+FOLLOWS = Table(
+    "follows",
+    METADATA,
+    Column("topic", Name, primary_key=True),
+    Column("user_id", Name, primary_key=True),
+    Index("ix_follows_user_id", "user_id", "topic"),
+    sqlite_with_rowid=False,
+)
+
+# What users do not want to hear of; who wants to hear of everything has no row.
+PREFERENCES = Table(
+    "preferences",
+    METADATA,
+    Column("user_id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
 )
