@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, text
 from alsohere.backends.sql import writer as writers
 from alsohere.backends.sql.schema import COUNTERS
 from alsohere.backends.sql.store import Store
-from alsohere.backends.sql.writer import Writer
+from alsohere.backends.sql.writer import MOST_ROWS_IN_BATCH, Writer
 from alsohere.errors import NotInRoom, Refusal, Unavailable
 from support.databases import DURABLE, new_database, rows
 from support.loop import asynchronous
@@ -134,6 +134,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.waiting: list[str] = []
+        self.written: list[str] = []
         self.kept_so_far = self.forgotten = 0
 
     def note(self, name: str) -> Callable[[Connection], None]:
@@ -142,13 +143,16 @@ class Notes:
     def flush(self, connection: Connection) -> None:
         for name in self.waiting:
             connection.execute(insert(COUNTERS).values(name=name, value=0))
+        self.written += self.waiting
+        self.waiting.clear()
 
     def kept(self) -> None:
-        self.kept_so_far += len(self.waiting)
-        self.waiting.clear()
+        self.kept_so_far += len(self.written)
+        self.written.clear()
 
     def forget(self) -> None:
         self.waiting.clear()
+        self.written.clear()
         self.forgotten += 1
 
 
@@ -166,6 +170,38 @@ async def test_what_is_collected_is_written_once_however_often_a_batch_is_tried(
         assert names(url) == ["a", "c"]
         assert (notes.kept_so_far, notes.waiting) == (2, [])
         assert notes.forgotten == 2  # the new connection, the batch that was tried again
+
+
+@asynchronous
+async def test_a_job_that_has_its_neighbours_written_does_not_undo_them_with_itself(url: str):
+    notes = Notes()
+
+    def flush_and_fail(connection: Connection) -> None:
+        notes.flush(connection)
+        raise REFUSAL
+
+    async with opened(url) as store:
+        store.writer.join(notes)
+        await store.writer.ask(lambda _: None)
+        async with one_batch(store.writer):
+            answered = asyncio.ensure_future(all_of(store.writer, notes.note("a"), flush_and_fail, notes.note("c")))
+            await asyncio.sleep(0)
+        assert await answered == [None, REFUSAL, None]
+        assert names(url) == ["a", "c"]
+
+
+@asynchronous
+async def test_a_transaction_writes_so_many_rows_and_not_many_more(url: str):
+    async with opened(url) as store:
+        await store.writer.ask(lambda _: None)
+        before, done = store.writer.commits, []
+        async with one_batch(store.writer):
+            for number in range(5):
+                store.writer.submit(put(str(number)), done.append, rows=MOST_ROWS_IN_BATCH // 2)
+            last = asyncio.ensure_future(store.writer.ask(lambda _: None))
+            await asyncio.sleep(0)
+        await last
+        assert (len(done), store.writer.commits - before) == (5, 4)
 
 
 @asynchronous

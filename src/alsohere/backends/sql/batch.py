@@ -34,7 +34,7 @@ log = logging.getLogger("alsohere")
 class Participant(Protocol):
     """Collects over a batch what its jobs want written, to write each row once.
 
-    Guarantees owed: `flush` writes all that was collected since the last `forget` or `kept`.
+    Guarantees owed: `flush` writes all that was collected since the last `flush` or `forget`; there may be several before `kept`.
     """
 
     def flush(self, connection: Connection) -> None:
@@ -54,14 +54,16 @@ class Entry:
         job: what to do.
         done: whom to tell.
         due_s: when it is answered Unavailable, on the monotonic clock.
+        rows: about how many it writes.
     """
 
-    __slots__ = ("answered", "done", "due_s", "job", "result")
+    __slots__ = ("answered", "done", "due_s", "job", "result", "rows")
 
-    def __init__(self, job: Job[Any], done: Callable[[Any], None], due_s: float) -> None:
+    def __init__(self, job: Job[Any], done: Callable[[Any], None], due_s: float, rows: int = 1) -> None:
         self.job = job
         self.done = done
         self.due_s = due_s
+        self.rows = rows
         self.answered = False
         self.result: Any = None
 
@@ -136,8 +138,7 @@ class Batches:
     def _attempt(self, connection: Connection, entries: list[Entry], *, apart: bool) -> None:
         for entry in entries:
             entry.result = self._run_apart(connection, entry.job) if apart else self._run_plain(connection, entry.job)
-        for participant in self.participants:
-            participant.flush(connection)
+        self._flush(connection)
         if any(entry.answered for entry in entries):
             raise _TooLate
 
@@ -154,7 +155,12 @@ class Batches:
                 raise
             raise _Apart from None
 
+    def _flush(self, connection: Connection) -> None:
+        for participant in self.participants:
+            participant.flush(connection)
+
     def _run_apart(self, connection: Connection, job: Job[Any]) -> Any:
+        self._flush(connection)  # or a job that makes its neighbours be written would undo them with itself
         try:
             with connection.begin_nested():
                 return job(connection)

@@ -34,6 +34,7 @@ ANSWER_S = 2.0
 OPEN_AGAIN_S = 1.0  # how often a database that cannot be used is tried without being asked
 MOST_WAITING = 20_000
 MOST_IN_BATCH = 1_000
+MOST_ROWS_IN_BATCH = 10_000  # more take so long that who comes meanwhile could not be answered in time
 log = logging.getLogger("alsohere")
 
 
@@ -75,19 +76,20 @@ class Writer:
         """Have it flushed with every batch from now on."""
         self._batches.participants.append(participant)
 
-    def submit(self, job: Job[T], done: Callable[[T | Refusal], None]) -> None:
+    def submit(self, job: Job[T], done: Callable[[T | Refusal], None], rows: int = 1) -> None:
         """Run a job in the next transaction.
 
         Args:
             job: gets the connection, on the writer's thread. A Refusal that it raises undoes it, and is the result.
             done: gets what the job gave, or the Refusal.
+            rows: about how many it writes.
         """
         loop = asyncio.get_running_loop()
         self._begin(loop)
         if len(self._waiting) >= MOST_WAITING:
             loop.call_soon(done, Unavailable("Too much waits to be written already."))
             return
-        entry = Entry(job, done, time.monotonic() + ANSWER_S)
+        entry = Entry(job, done, time.monotonic() + ANSWER_S, rows)
         self._waiting.append(entry)
         self._queue.put(entry)
         if self._alarm is None:
@@ -179,11 +181,13 @@ class Writer:
     def _take(self) -> tuple[list[Entry], bool]:
         """All that waits, and whether there will be more."""
         batch: list[Entry] = []
+        rows = 0
         try:
             entry = self._queue.get(timeout=OPEN_AGAIN_S if self._owner.up is False else None)
             while entry is not None:
                 batch.append(entry)
-                if len(batch) >= MOST_IN_BATCH:
+                rows += entry.rows
+                if len(batch) >= MOST_IN_BATCH or rows >= MOST_ROWS_IN_BATCH:
                     return batch, True
                 entry = self._queue.get_nowait()
         except Empty:
