@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RETRY_S = 1.0
+BEGIN = ""  # no lock has this name
 MAX_LOCKS_PER_ROOM = 200  # each is told to everybody who begins to watch the room
 EVENTS: dict[type, str] = {LockGranted: "lock:granted", LockRequested: "lock:requested", LockLost: "lock:lost"}
 
@@ -76,17 +77,23 @@ class LockDesk:
 
     def begin(self) -> None:
         """Take up what the life before left behind. Does nothing the second time."""
-        if not self._began:
+        if not self._began and BEGIN not in self._due_of:
             self._began = True
             self._store.load(self._loaded)
 
     def _loaded(self, records: list[LockRecord] | Refusal) -> None:
         if isinstance(records, Refusal):
-            self._began = False
-            self._schedule("", self._node.clock.now_s() + RETRY_S)  # no lock has that name: it means "begin"
+            self._look_again()
             return
-        for record in records:
-            self.change(record.lock, Change.survive)
+        # What is on the board and not in the store was freed while the store was somebody else's.
+        for lock in {*(record.lock for record in records), *(record.lock for record in self.board)}:
+            self.change(lock, Change.survive)
+
+    def _look_again(self) -> None:
+        """The store was away: what it has may be another's doing, or that of a commit whose end nobody heard."""
+        self._began = False
+        if BEGIN not in self._due_of:
+            self._schedule(BEGIN, self._node.clock.now_s() + RETRY_S)
 
     # -- Commands ----------------------------------------------------------------------------------------------------
 
@@ -156,6 +163,8 @@ class LockDesk:
         def decided(outcome: Outcome | Refusal) -> None:
             if isinstance(outcome, Outcome):
                 self._written(outcome)
+            elif outcome.code == "unavailable":
+                self._look_again()
             if done is not None:
                 done(outcome)
 
@@ -302,7 +311,7 @@ class LockDesk:
         self.board.advance(now_s, self._is_quiet)
 
     def _ring(self, lock: str) -> None:
-        if not lock:
+        if lock == BEGIN:
             self.begin()
             return
 
