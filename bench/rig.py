@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,15 +47,23 @@ def memory_kb(pid: int) -> int:
 
 
 class Rig:
-    def __init__(self, peer: Peer) -> None:
+    """A server and its load.
+
+    Args:
+        peer: the server.
+        settings: environment variables for it, beyond those that all servers get.
+    """
+
+    def __init__(self, peer: Peer, settings: Mapping[str, str] | None = None) -> None:
         self.peer = peer
+        self.settings = settings or {}
         self.port = free_port()
 
     def __enter__(self) -> Self:
         BUILD.mkdir(exist_ok=True)
-        self.log = (BUILD / f"{self.peer.name.replace(' ', '_')}.log").open("w")
+        self.log = (BUILD / f"{self.peer.name.replace(' ', '_')}.log").open("a")
         argv = [str(self.port) if part == "PORT" else part for part in self.peer.argv]
-        environment = os.environ | {"NODE_ENV": "production"}
+        environment = os.environ | {"NODE_ENV": "production", "ALSOHERE_DATABASE_URL": "memory://"} | self.settings
         self.server = start_pinned(argv, SERVER_CORE, stdout=self.log, stderr=subprocess.STDOUT, env=environment)
         self.load = None
         try:
@@ -100,8 +109,8 @@ class Rig:
             print(f"  ! {self.peer.name}, {words[0]}: {answer['closed']} closed, {answer['blocked']} blocked", flush=True)
         return answer
 
-    def connect(self, count: int, join: str, window: int = 1000, limit_s: float = 40) -> Answer:
-        return self._ask(limit_s, "connect", count, window, limit_s, join)
+    def connect(self, count: int, join: str, window: int = 1000, group: int = 1, limit_s: float = 40) -> Answer:
+        return self._ask(limit_s, "connect", count, window, group, limit_s, join)
 
     def tell(self, count: int, text: str, limit_s: float = 20) -> Answer:
         return self._ask(limit_s, "tell", count, limit_s, text)
@@ -112,9 +121,18 @@ class Rig:
     def idle(self, seconds: float) -> Answer:
         return self._ask(seconds, "idle", seconds)
 
-    def storm(self, watchers: int, seconds: float, per_s: int, stay_s: float, sampled: int) -> Answer:
-        words = (watchers, seconds, per_s, stay_s, sampled, self.peer.enter, self.peer.leave)
-        return self._ask(seconds + 2, "storm", *words)
+    def storm(self, watchers: int, warm_s: float, seconds: float, per_s: int, stay_s: float, sampled: int) -> Answer:
+        words = (watchers, warm_s, seconds, per_s, stay_s, sampled, self.peer.enter, self.peer.leave)
+        return self._ask(warm_s + seconds + 1, "storm", *words)
+
+    def positions(self, group: int, seconds: float, sampled: int, mark: str, update: str) -> Answer:
+        return self._ask(seconds + 4, "positions", group, seconds, sampled, mark, update)
+
+    def pairs(self, clients: int, seconds: float, first: str, second: str) -> Answer:
+        return self._ask(seconds + 2, "pairs", clients, seconds, first, second)
+
+    def chain(self, seconds: float, counted: str, granted: str, release: str, acquire: str) -> Answer:
+        return self._ask(seconds, "chain", seconds, counted, granted, release, acquire)
 
     def memory_kb_per_connection(self, connections: int) -> float:
         return (memory_kb(self.server.pid) - self.empty_kb) / connections

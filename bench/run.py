@@ -1,9 +1,9 @@
 """The benchmark: alsohere beside Node's socket.io, python-socketio and a C program that only sends, in one run on one machine.
 
-    python bench/run.py [--quick] [--write] [--only NAME …]
+    python bench/run.py [--quick] [--write] [--only SERVER …] [--scenario NAME …]
 
-Prints one table. `--quick` takes one sample of each (under 90 seconds), the full run three (under 6 minutes).
-`--write` puts the table into docs/reference/benchmarks.md.
+Prints two tables: the servers beside each other, and what only alsohere does. `--quick` takes one sample of each (under two
+minutes), the full run three (under 6 minutes). `--write` puts the tables into docs/reference/benchmarks.md.
 """
 
 import argparse
@@ -15,19 +15,58 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import rows
+from databases import postgres_database, sqlite_file
+from locking import lock_pairs, lock_queue
 from page import write_page
 from peers import ALSOHERE, BENCH, BUILD, PEERS, Peer
-from report import LARGE, SMALL, STORM, Results, table
+from reading import history, positions, visits
+from report import Results
 from rig import Stuck
-from scenarios import Effort, crowd, storm
+from scenarios import Effort, Sample, crowd, storm
 
-FULL = Effort(repetitions=3, deliveries={SMALL: 200_000, LARGE: 150_000}, storm_s=5, idle_s=1)
-QUICK = Effort(repetitions=1, deliveries={SMALL: 100_000, LARGE: 150_000}, storm_s=3, idle_s=0.5)
+FULL = Effort(
+    repetitions=3, deliveries={1000: 200_000, 10000: 150_000}, storm_s=5, idle_s=1, positions_s=4, pairs_s=2, turns=3, turn_s=1.5
+)
+QUICK = Effort(
+    repetitions=1,
+    deliveries={1000: 100_000, 10000: 150_000},
+    storm_s=3,
+    idle_s=0.5,
+    positions_s=3,
+    pairs_s=2,
+    turns=2,
+    turn_s=1.5,
+)
 
+
+class Scenario(NamedTuple):
+    """Something that is measured of some servers."""
+
+    name: str
+    peers: tuple[Peer, ...]
+    measure: Callable[[Peer, Effort], Sample]
+
+
+SCENARIOS = (
+    Scenario(rows.SMALL, PEERS, partial(crowd, 1000)),
+    Scenario(rows.LARGE, PEERS, partial(crowd, 10000)),
+    Scenario(rows.STORM, tuple(peer for peer in PEERS if not peer.raw), storm),
+    Scenario(rows.POSITIONS, (ALSOHERE,), positions),
+    Scenario(rows.LOCKS, (ALSOHERE,), partial(lock_pairs, sqlite_file)),
+    Scenario(rows.LOCKS_POSTGRES, (ALSOHERE,), partial(lock_pairs, postgres_database)),
+    Scenario(rows.QUEUE, (ALSOHERE,), partial(lock_queue, sqlite_file)),
+    Scenario(rows.VISITS, (ALSOHERE,), visits),
+    Scenario(rows.HISTORY, (ALSOHERE,), history),
+)
+
+LARGEST = 10_000  # connections
 MOST_BY_OTHERS = 0.1  # of the machine's CPU; beyond that the page is not written
 
 
@@ -38,10 +77,12 @@ def compile_c(target: Path, *sources: Path) -> None:
 
 
 def build() -> None:
-    """Compile the C parts and install the Node peer, where that has not been done."""
+    """Compile the C parts and install the Node peer, where that has not been done; forget the logs of the last run."""
     for tool, fix in (("cc", "apt-get install gcc"), ("node", "install Node 20"), ("npm", "install npm")):
         if not shutil.which(tool):
             sys.exit(f"The benchmark needs {tool}: {fix}.")
+    for log in BUILD.glob("*.log"):
+        log.unlink()
     compile_c(BUILD / "load", *sorted((BENCH / "load").iterdir()))
     compile_c(BUILD / "c_send", BENCH / "servers" / "c_send.c")
     if not (BENCH / "node" / "node_modules").exists():
@@ -64,8 +105,10 @@ def check_machine() -> None:
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("The benchmark needs two cores: one for the server, one for the load.")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard < LARGE + 200:
-        sys.exit(f"The benchmark opens {LARGE:,} connections per process; this shell may open {hard:,} files: ulimit -Hn 20000.")
+    if hard < LARGEST + 200:
+        sys.exit(
+            f"The benchmark opens {LARGEST:,} connections per process; this shell may open {hard:,} files: ulimit -Hn 20000."
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
@@ -76,61 +119,74 @@ def busy_s() -> tuple[float, float]:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK"), ours
 
 
+def chosen(servers: list[str], names: list[str]) -> list[Scenario]:
+    """The scenarios of these names, for these servers."""
+    return [
+        scenario._replace(peers=tuple(peer for peer in scenario.peers if peer.name in servers))
+        for scenario in SCENARIOS
+        if scenario.name in names
+    ]
+
+
 def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def attempt(results: Results, peer: Peer, size: int, effort: Effort) -> None:
+def attempt(results: Results, scenario: Scenario, peer: Peer, effort: Effort) -> None:
     try:
-        sample = storm(peer, effort) if size == STORM else crowd(peer, size, effort)
+        sample = scenario.measure(peer, effort)
     except Stuck as problem:
         note(f"  ! {problem}")
         return
-    results.add(peer.name, size, sample)
-    note(f"  {peer.name}, {size or 'storm'}: " + ", ".join(f"{key} {value:.2f}" for key, value in sample.items()))
+    results.add(peer.name, scenario.name, sample)
+    note(f"  {peer.name}, {scenario.name}: " + ", ".join(f"{key} {value:.2f}" for key, value in sample.items()))
 
 
-def measure(peers: list[Peer], effort: Effort) -> Results:
+def measure(scenarios: list[Scenario], effort: Effort) -> Results:
     """All repetitions, the servers taking turns, so that a change in the machine's mood touches all alike."""
     results = Results()
     for repetition in range(effort.repetitions):
         note(f"repetition {repetition + 1} of {effort.repetitions}")
-        for size in (SMALL, LARGE, STORM):
-            for peer in peers:
-                if size != STORM or not peer.raw:
-                    attempt(results, peer, size, effort)
+        for scenario in scenarios:
+            for peer in scenario.peers:
+                attempt(results, scenario, peer, effort)
     return results
 
 
-def run(peers: list[Peer], effort: Effort, *, write: bool) -> None:
+def run(scenarios: list[Scenario], effort: Effort, *, write: bool) -> None:
     start_s, (all_before, ours_before) = time.monotonic(), busy_s()
-    results = measure(peers, effort)
+    results = measure(scenarios, effort)
     took_s, (all_after, ours_after) = time.monotonic() - start_s, busy_s()
     others = (all_after - all_before - ours_after + ours_before) / (took_s * (os.cpu_count() or 1))
     remark = f"Other programs used {max(0, others):.0%} of the machine's CPU meanwhile."
     if others > MOST_BY_OTHERS:
         remark += " That is too much to judge by: repeat it on an idle machine."
-    print(table(results))
+    tables = rows.comparison(results), rows.features(results)
+    print(*filter(None, tables), sep="\n\n")
     print(f"\nMedian (lowest–highest). {took_s:.0f} s. {remark}")
     if write and others <= MOST_BY_OTHERS:
-        write_page(table(results), remark)
+        write_page(tables, remark)
     elif write:
         sys.exit("The page is left as it was.")
 
 
 def main() -> None:
+    servers, names = [peer.name for peer in PEERS], [scenario.name for scenario in SCENARIOS]
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--quick", action="store_true", help="one sample of each instead of three")
     arguments.add_argument("--write", action="store_true", help="write docs/reference/benchmarks.md")
-    arguments.add_argument("--only", nargs="+", metavar="NAME", help="only these servers: " + ", ".join(p.name for p in PEERS))
+    arguments.add_argument("--only", nargs="+", metavar="SERVER", choices=servers, help="only these: " + ", ".join(servers))
+    arguments.add_argument("--scenario", nargs="+", metavar="NAME", choices=names, help="only these: " + ", ".join(names))
     options = arguments.parse_args()
+    if options.write and (options.only or options.scenario):
+        arguments.error("--write needs all of it")
     check_machine()
-    peers = [peer for peer in PEERS if not options.only or peer.name in options.only]
-    if ALSOHERE in peers and importlib.util.find_spec("alsohere") is None:
+    scenarios = chosen(options.only or servers, options.scenario or names)
+    if any(ALSOHERE in scenario.peers for scenario in scenarios) and importlib.util.find_spec("alsohere") is None:
         sys.exit("alsohere is not installed here: pip install -e .[dev]")
     with alone():
         build()
-        run(peers, QUICK if options.quick else FULL, write=options.write)
+        run(scenarios, QUICK if options.quick else FULL, write=options.write)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured of one server: a crowd in a room, and the presence storm. One fresh server per call."""
+"""What is measured of every server: a crowd in a room, and the presence storm. One fresh server per call."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,10 @@ class Effort:
     deliveries: dict[int, int]  # by number of connections
     storm_s: float
     idle_s: float
+    positions_s: float
+    pairs_s: float
+    turns: int  # of the storm with history and without
+    turn_s: float
 
 
 def per_delivery_us(answer: Answer, idle: Answer, count: int) -> tuple[float, float]:
@@ -32,7 +36,7 @@ def per_delivery_us(answer: Answer, idle: Answer, count: int) -> tuple[float, fl
     return server_s / answer["counted"] * 1e6, answer["load_cpu_s"] / answer["counted"] * 1e6
 
 
-def crowd(peer: Peer, connections: int, effort: Effort) -> Sample:
+def crowd(connections: int, peer: Peer, effort: Effort) -> Sample:
     """So many connections in one room: connects per second, memory, CPU per delivery of an event, and of a presence fact."""
     events = max(3, effort.deliveries[connections] // connections // peer.cost)
     with Rig(peer) as rig:
@@ -60,13 +64,23 @@ def facts(rig: Rig, connections: int, count: int, idle: Answer) -> float:
     return per_delivery_us(answer, idle, 0)[0]
 
 
-def storm(peer: Peer, effort: Effort) -> Sample:
+def storm_audience(rig: Rig) -> None:
+    """Those who watch, and those who will come and go."""
+    connected = rig.connect(WATCHERS, rig.peer.watch)["ready"] + rig.connect(CHURNERS, "")["ready"]
+    if connected != WATCHERS + CHURNERS:
+        raise Stuck(f"{rig.peer.name}: {connected} of {WATCHERS + CHURNERS} connected")
+
+
+def storm_window(rig: Rig, seconds: float, warm_s: float = 1) -> Answer:
     """1,000 watchers of a room that 1,000 others enter and leave per second; about 120 are in it at any moment."""
+    return rig.storm(WATCHERS, warm_s, seconds, ENTERS_PER_S, STAY_S, SAMPLED)
+
+
+def storm(peer: Peer, effort: Effort) -> Sample:
+    """The presence storm."""
     with Rig(peer) as rig:
-        connected = rig.connect(WATCHERS, peer.watch)["ready"] + rig.connect(CHURNERS, "")["ready"]
-        if connected != WATCHERS + CHURNERS:
-            raise Stuck(f"{peer.name}: {connected} of {WATCHERS + CHURNERS} connected")
-        answer = rig.storm(WATCHERS, effort.storm_s, ENTERS_PER_S, STAY_S, SAMPLED)
+        storm_audience(rig)
+        answer = storm_window(rig, effort.storm_s)
     per_watcher = WATCHERS * answer["seconds"]
     return {
         "storm_frames": answer["frames"] / per_watcher,

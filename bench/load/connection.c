@@ -18,7 +18,8 @@ int connection_count;
 struct tally tally;
 bool raw;
 char join_text[MAX_TEXT], counted_text[MAX_TEXT];
-void (*on_sampled_text)(const uint8_t *, size_t);
+int join_group = 1;
+void (*on_sampled_text)(struct connection *, const uint8_t *, size_t);
 
 static int poller;
 static struct sockaddr_in server;
@@ -35,9 +36,20 @@ void network_open(const char *host, int port) {
     inet_pton(AF_INET, host, &server.sin_addr);
 }
 
-static bool starts_with(const uint8_t *text, size_t size, const char *prefix) {
+bool starts_with(const uint8_t *text, size_t size, const char *prefix) {
     size_t length = strlen(prefix);
     return size >= length && memcmp(text, prefix, length) == 0;
+}
+
+void marks_find(const uint8_t *text, size_t size, const char *mark, void (*found)(struct connection *, int), struct connection *c) {
+    const uint8_t *end = text + size;
+    size_t length = strlen(mark);
+    while ((text = memmem(text, (size_t)(end - text), mark, length))) {
+        text += length;
+        int number = 0;
+        while (text < end && *text >= '0' && *text <= '9') number = number * 10 + (*text++ - '0');
+        found(c, number);
+    }
 }
 
 /* ---------- sending ---------- */
@@ -93,8 +105,10 @@ static void join(struct connection *c) {
         become_ready(c);
         return;
     }
+    char text[MAX_TEXT];
+    snprintf(text, sizeof text, join_text, (int)(c - connections) / join_group);
     c->stage = JOINING;
-    connection_send(c, join_text);
+    connection_send(c, text);
 }
 
 static void on_text(struct connection *c, const uint8_t *text, size_t size) {
@@ -109,7 +123,7 @@ static void on_text(struct connection *c, const uint8_t *text, size_t size) {
         if (c->stage == JOINING) become_ready(c);
         tally.acks++;
     } else if (counted_text[0] && starts_with(text, size, counted_text)) tally.counted++;
-    if (c->sampled && on_sampled_text) on_sampled_text(text, size);
+    if (c->sampled && on_sampled_text) on_sampled_text(c, text, size);
 }
 
 /* ---------- receiving ---------- */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { MAX_FIELDS = 8 };
+enum { MAX_FIELDS = 9 };
 
 static int split(char *line, char **fields) {
     int count = 0;
@@ -17,9 +17,9 @@ static int split(char *line, char **fields) {
 }
 
 static bool obey(char **f, int count) {
-    if (!strcmp(f[0], "connect") && count == 5) { /* count, window, limit_s, join */
-        snprintf(join_text, sizeof join_text, "%s", f[4]);
-        phase_connect(atoi(f[1]), atoi(f[2]), atof(f[3]));
+    if (!strcmp(f[0], "connect") && count == 6) { /* count, window, group, limit_s, join */
+        snprintf(join_text, sizeof join_text, "%s", f[5]);
+        phase_connect(atoi(f[1]), atoi(f[2]), atoi(f[3]), atof(f[4]));
     } else if (!strcmp(f[0], "tell") && count == 4) { /* how many, limit_s, text */
         phase_tell(atoi(f[1]), f[3], atof(f[2]));
     } else if (!strcmp(f[0], "events") && count == 6) { /* count, turns, limit_s, prefix of what is counted, trigger */
@@ -27,8 +27,15 @@ static bool obey(char **f, int count) {
         phase_events(atoi(f[1]), atoi(f[2]), f[5], atof(f[3]));
     } else if (!strcmp(f[0], "idle") && count == 2) { /* seconds */
         phase_idle(atof(f[1]));
-    } else if (!strcmp(f[0], "storm") && count == 8) { /* watchers, seconds, per_s, stay_s, sampled, enter, leave */
-        phase_storm(atoi(f[1]), atof(f[2]), atof(f[3]), atof(f[4]), atoi(f[5]), f[6], f[7]);
+    } else if (!strcmp(f[0], "storm") && count == 9) { /* watchers, warm_s, seconds, per_s, stay_s, sampled, enter, leave */
+        phase_storm(atoi(f[1]), atof(f[2]), atof(f[3]), atof(f[4]), atof(f[5]), atoi(f[6]), f[7], f[8]);
+    } else if (!strcmp(f[0], "positions") && count == 6) { /* group, seconds, sampled, mark, update */
+        phase_positions(atoi(f[1]), atof(f[2]), atoi(f[3]), f[4], f[5]);
+    } else if (!strcmp(f[0], "pairs") && count == 5) { /* clients, seconds, first, second */
+        phase_pairs(atoi(f[1]), atof(f[2]), f[3], f[4]);
+    } else if (!strcmp(f[0], "chain") && count == 6) { /* seconds, prefix of what is counted, of a grant, release, acquire */
+        snprintf(counted_text, sizeof counted_text, "%s", f[2]);
+        phase_chain(atof(f[1]), f[3], f[4], f[5]);
     } else {
         return false;
     }

@@ -22,26 +22,27 @@ double cpu_s(pid_t pid) {
     return seconds_of(clock);
 }
 
-struct meter {
-    double start_s, server_s, own_s;
-    struct tally before;
-};
-
-static struct meter meter_start(void) {
+struct meter meter_start(void) {
     return (struct meter){now_s(), cpu_s(server_pid), cpu_s(0), tally};
 }
 
-static void meter_answer(struct meter *m) {
+void meter_write(const struct meter *m) {
     printf("{\"seconds\": %.6f, \"server_cpu_s\": %.9f, \"load_cpu_s\": %.9f, \"ready\": %lu, \"acks\": %lu, \"counted\": %lu, "
-           "\"frames\": %lu, \"bytes\": %lu, \"closed\": %lu, \"blocked\": %lu}\n",
+           "\"frames\": %lu, \"bytes\": %lu, \"closed\": %lu, \"blocked\": %lu",
            now_s() - m->start_s, cpu_s(server_pid) - m->server_s, cpu_s(0) - m->own_s, tally.ready - m->before.ready,
            tally.acks - m->before.acks,
            tally.counted - m->before.counted, tally.frames - m->before.frames, tally.bytes - m->before.bytes,
            tally.closed - m->before.closed, tally.blocked - m->before.blocked);
 }
 
+static void meter_answer(const struct meter *m) {
+    meter_write(m);
+    printf("}\n");
+}
+
 /* Opens `count` more connections, `window` of them under way at a time. */
-void phase_connect(int count, int window, double limit_s) {
+void phase_connect(int count, int window, int group, double limit_s) {
+    join_group = group;
     struct meter m = meter_start();
     uint64_t done = tally.ready + tally.closed, target = done + (uint64_t)count;
     uint64_t opened = done;
@@ -56,11 +57,13 @@ void phase_connect(int count, int window, double limit_s) {
     meter_answer(&m);
 }
 
-/* The first `count` connections send one command each; done when all acks are here. */
-void phase_tell(int count, const char *text, double limit_s) {
+/* The first `count` connections send one command each, with their number for %d; done when all acks are here. */
+void phase_tell(int count, const char *command, double limit_s) {
     struct meter m = meter_start();
     uint64_t target = tally.acks + (uint64_t)count;
+    char text[MAX_TEXT];
     for (int i = 0; i < count; i++) {
+        snprintf(text, sizeof text, command, i);
         connection_send(&connections[i], text);
         if (i % 64 == 63) pump(0);
     }

@@ -1,6 +1,6 @@
 """alsohere, as an application uses it: the public Python API and the commands that every client has.
 
-Usage: alsohere_server.py <port> <event data as JSON>
+Usage: alsohere_server.py <port> <event data as JSON>; other settings from the environment
 """
 
 import json
@@ -10,7 +10,7 @@ from alsohere import AlsoHere
 
 port, tick = int(sys.argv[1]), json.loads(sys.argv[2])
 # The interval as for all servers here: no heartbeat falls into a measurement.
-here = AlsoHere(anonymous=True, ping_interval_s=120, connections_per_client=0, database_url="memory://")
+here = AlsoHere(anonymous=True, ping_interval_s=120, connections_per_client=0)
 
 
 @here.on("burst")
