@@ -121,6 +121,8 @@ class AlsoHere(Namespace):
             lock_store=self._stores.locks,
             lock_rules=rules.lock_rules(self.config),
             receipts=Receipts(self.config),
+            inbox_store=self._stores.inbox,
+            inbox_rules=rules.inbox_rules(self.config),
             history_store=self._stores.history,
             history_rules=rules.history_rules(self.config),
             incarnation=incarnation,

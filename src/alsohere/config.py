@@ -102,6 +102,12 @@ class Config(BaseSettings):
     history: Words = Field((), description="rooms whose visits are kept; exact, or a prefix and *, as in /posts/*")
     history_retention_days: int = Field(365, ge=1, le=36_500, description="days that a visit is kept")
 
+    # -- Messages ----------------------------------------------------------------------------------------------------
+    inbox: bool = Field(True, description="tell clients of users who are not anonymous what is in their inbox")
+    categories: dict[str, dict[str, Any]] = Field({}, description="JSON: categories of notifications, over the six presets")
+    messages_between_users: bool = Field(False, description="users may write to each other without an authorize hook")
+    inbox_retention_days: int = Field(90, ge=1, le=36_500, description="days that what is read, archived or over is kept")
+
     # -- Limits ------------------------------------------------------------------------------------------------------
     connections: int = Field(18_000, ge=1, description="sessions of one process; also kept below 90 % of its open files")
     connections_per_user: int = Field(100, ge=1, description="connections of one user")

@@ -292,3 +292,56 @@ class Notification(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True
     read_at: int | None = None
     archived_at: int | None = None
     digest: Digest | None = None
+
+
+class NotificationChanged(msgspec.Struct, frozen=True):
+    """`notification:changed`: it was edited, and is like this now."""
+
+    notification: Notification
+
+
+class NotificationRecalled(msgspec.Struct, frozen=True):
+    """`notification:recalled`: they are in no inbox any more, because they were recalled or their time is over."""
+
+    ids: list[int]
+
+
+class InboxChanged(msgspec.Struct, frozen=True):
+    """`inbox:changed`: what stands unread now, to every connection of the user."""
+
+    unread: Unread
+
+
+class InboxMarked(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
+    """`inbox:marked`: another connection of the user has marked something, as that one said it."""
+
+    mark: MarkAs = msgspec.field(name="as")
+    at: int
+    ids: tuple[int, ...] | None = None
+    up_to: int | None = None
+    all: bool = False
+    category: str | None = None
+
+
+class MessageReceipt(msgspec.Struct, omit_defaults=True, frozen=True):
+    """`message:receipt`, to the sender: a message was delivered to somebody, or read by them."""
+
+    id: int
+    user: str
+    delivered_at: int | None = None
+    read_at: int | None = None
+
+
+class RecipientResult(msgspec.Struct, omit_defaults=True, frozen=True):
+    """What happened for one receiver: to how many of their connections it was sent, and whether it is kept for them."""
+
+    connections: int
+    stored: bool = False
+    muted: bool = False
+
+
+class SendResult(msgspec.Struct, frozen=True):
+    """What became of something sent, by receiver; `*` stands for everybody. A repeated key has no receivers."""
+
+    id: int
+    results: dict[str, RecipientResult]

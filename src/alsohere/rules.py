@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from alsohere.config import Config
+from alsohere.domain.attention import PRESETS, Category
+from alsohere.domain.drafts import check_category
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.lock import LockRules
+from alsohere.errors import BadRequest, ConfigError
 from alsohere.node.history import HistoryRules
+from alsohere.node.inbox_desk import InboxRules
 from alsohere.node.node import NodeRules
 from alsohere.session.session import SessionRules
 
@@ -60,3 +66,22 @@ def lock_rules(config: Config) -> LockRules:
 def history_rules(config: Config) -> HistoryRules:
     """What is kept about reading."""
     return HistoryRules(rooms=config.history, retention_days=config.history_retention_days)
+
+
+def inbox_rules(config: Config) -> InboxRules:
+    """Those of notifications.
+
+    Raises:
+        ConfigError: a category is not described as one.
+    """
+    categories = dict(PRESETS)
+    for name, given in config.categories.items():
+        known = msgspec.to_builtins(categories.get(name, Category()))
+        try:
+            unknown = set(given) - set(known)
+            if unknown:
+                raise msgspec.ValidationError(f"a category has no {', '.join(sorted(unknown))}")
+            categories[check_category(name)] = msgspec.convert(known | given, Category)
+        except (msgspec.ValidationError, BadRequest) as error:
+            raise ConfigError(f"categories: {name}: {error}") from None
+    return InboxRules(enabled=config.inbox, categories=categories, retention_s=config.inbox_retention_days * 86_400.0)

@@ -7,16 +7,19 @@ from typing import Any
 
 from alsohere.backends.memory import MemoryRooms
 from alsohere.backends.memory_history import MemoryHistory
+from alsohere.backends.memory_inbox import MemoryInbox
 from alsohere.backends.memory_locks import MemoryLocks
+from alsohere.domain.attention import PRESETS
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.lock import LockRules
 from alsohere.errors import CloseCode, Unauthenticated
 from alsohere.node.handshake import Handshake
 from alsohere.node.history import HistoryRules
 from alsohere.node.hooks import Handler, Hooks
+from alsohere.node.inbox_desk import InboxRules
 from alsohere.node.node import Node, NodeRules
 from alsohere.node.peer import Peer
-from alsohere.ports import HistoryStore, LockStore
+from alsohere.ports import HistoryStore, InboxStore, LockStore
 from alsohere.session.session import SessionRules
 from alsohere.types import User
 from alsohere.wire.engineio import Packet
@@ -46,6 +49,8 @@ class World:
         session_rules: SessionRules | None = None,
         lock_store: LockStore | None = None,
         lock_rules: LockRules | None = None,
+        inbox_store: InboxStore | None = None,
+        inbox_rules: InboxRules | None = None,
         history_store: HistoryStore | None = None,
         history_rules: HistoryRules | None = None,
         incarnation: str = "n1",
@@ -59,6 +64,7 @@ class World:
         self.hooks.leave.append(Handler(self._left))
         self.rooms = MemoryRooms(epoch="e1")
         self.lock_store = lock_store or MemoryLocks(first_fence=0)
+        self.inbox_store = inbox_store or MemoryInbox(first_id=0)
         self.history_store = history_store or MemoryHistory(MemoryLocks(first_fence=0))
         self.due_s: float | None = None
         self.node = Node(
@@ -74,6 +80,8 @@ class World:
             lock_store=self.lock_store,
             lock_rules=lock_rules or LockRules(),
             receipts=lambda lock, fence, user: f"{lock} {fence} {user}",
+            inbox_store=self.inbox_store,
+            inbox_rules=inbox_rules or InboxRules(enabled=True, categories=PRESETS, retention_s=86_400.0),
             history_store=self.history_store,
             history_rules=history_rules or HistoryRules(),
             incarnation=incarnation,

@@ -72,6 +72,8 @@ class Hooks:
         self.leave: list[Handler] = []
         self.lock_granted: list[Handler] = []
         self.lock_lost: list[Handler] = []
+        self.delivered: list[Handler] = []
+        self.read: list[Handler] = []
 
     @property
     def watches_presence(self) -> bool:

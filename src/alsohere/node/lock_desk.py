@@ -10,10 +10,9 @@ disk is full.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,6 +23,7 @@ from alsohere.errors import LimitReached, Refusal
 from alsohere.facts import LockAnswer, LockFact, LockGranted, LockLost, LockRequested, LockStatus, Person
 from alsohere.node.connection import Connection
 from alsohere.node.lock_board import LockBoard
+from alsohere.node.waiting import outcome_of
 from alsohere.ports import LockStore
 from alsohere.types import User
 from alsohere.wire.socketio import encode_fact
@@ -31,7 +31,6 @@ from alsohere.wire.socketio import encode_fact
 if TYPE_CHECKING:
     from alsohere.node.node import Node
 
-T = TypeVar("T")
 RETRY_S = 1.0
 BEGIN = ""  # no lock has this name
 MAX_LOCKS_PER_ROOM = 200  # each is told to everybody who begins to watch the room
@@ -185,33 +184,19 @@ class LockDesk:
         Raises:
             Refusal: the store is away.
         """
-        return await self._wait(lambda done: self._store.audits(lock, limit, done))
+        return await outcome_of(lambda done: self._store.audits(lock, limit, done))
 
     async def changed(self, lock: str, step: Step) -> Outcome:
         """`change`, for who waits."""
-        return await self._wait(lambda done: self.change(lock, step, done))
+        return await outcome_of(lambda done: self.change(lock, step, done))
 
     async def acquired(self, connection: Connection, lock: str, *, wait: bool, grace: bool) -> LockAnswer:
         """`acquire` by a handler."""
-        return await self._wait(lambda done: self.acquire(connection, lock, done, wait=wait, quiet=True, grace=grace))
+        return await outcome_of(lambda done: self.acquire(connection, lock, done, wait=wait, quiet=True, grace=grace))
 
     async def released(self, connection: Connection, lock: str) -> LockAnswer:
         """`release` by a handler."""
-        return await self._wait(lambda done: self.release(connection, lock, None, done))
-
-    async def _wait(self, begin: Callable[[Callable[[T | Refusal], None]], None]) -> T:
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        def done(result: T | Refusal) -> None:
-            if future.done():
-                return
-            if isinstance(result, Refusal):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-        begin(done)
-        return await future
+        return await outcome_of(lambda done: self.release(connection, lock, None, done))
 
     def _check_limits(self, connection: Connection, lock: str) -> None:
         check_lock(lock)

@@ -31,13 +31,14 @@ from alsohere.node.handshake import Handshake
 from alsohere.node.history import History, HistoryRules
 from alsohere.node.hooks import Handler, Hooks
 from alsohere.node.hub import Hub, SnapshotAnswer
+from alsohere.node.inbox_desk import InboxDesk, InboxRules
 from alsohere.node.lane import Lane
 from alsohere.node.lock_desk import LockDesk, Receipts
 from alsohere.node.metrics import Metrics
 from alsohere.node.outbox import Outbox, OutboxRules
 from alsohere.node.peer import Peer
 from alsohere.node.wheel import Wheel
-from alsohere.ports import Alarm, Authenticator, HistoryStore, LockStore, Rooms, TokenVerifier
+from alsohere.ports import Alarm, Authenticator, HistoryStore, InboxStore, LockStore, Rooms, TokenVerifier
 from alsohere.session.events import AckReceived, ConnectAsked, Event, MessageReceived, NamespaceLeft, TransportClosed
 from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
@@ -80,6 +81,7 @@ class Node:
         clock: time.
         alarm: asks for `advance` to be called.
         lock_store, lock_rules, receipts: see node/lock_desk.py.
+        inbox_store, inbox_rules: see node/inbox_desk.py.
         history_store, history_rules: see node/history.py.
         incarnation: this life of this process.
     """
@@ -99,6 +101,8 @@ class Node:
         lock_store: LockStore,
         lock_rules: LockRules,
         receipts: Receipts,
+        inbox_store: InboxStore,
+        inbox_rules: InboxRules,
         history_store: HistoryStore,
         history_rules: HistoryRules,
         incarnation: str,
@@ -118,6 +122,7 @@ class Node:
         self.presence = Presence(rules.leave_grace_s)
         self.tick_s = feed_rules.tick_s
         self.locks = LockDesk(self, lock_store, lock_rules, rules.locks_per_connection, receipts, incarnation)
+        self.inbox = InboxDesk(self, inbox_store, inbox_rules)
         self.history = History(self, history_store, history_rules, incarnation)
         self.admission = Admission(self, authenticator)
         self.dispatch = Dispatch(self)
@@ -150,6 +155,20 @@ class Node:
     def find(self, sid: str) -> Connection | None:
         """The connection with a Socket.IO id, if it is connected to this node."""
         return self._connections.get(sid)
+
+    def connections(self) -> list[Connection]:
+        """All connections of this node."""
+        return list(self._connections.values())
+
+    def connections_of(self, user_id: str) -> list[Connection]:
+        """The connections of a user at this node."""
+        person = self.presence.person(user_id)
+        return [self._connections[tab.sid] for tab in person.tabs if tab.sid in self._connections] if person else []
+
+    def is_in_room(self, user_id: str, room: str) -> bool:
+        """Whether a user is in a room, on this node."""
+        person = self.presence.person(user_id)
+        return person is not None and room in person.memberships
 
     def new_sid(self) -> str:
         """An id that nobody can guess: 120 bits."""
@@ -188,6 +207,7 @@ class Node:
         transitions = self.presence.connect(connection.sid, user, suspended=connection.peer.missing)
         transitions += self.presence.enter(connection.sid, ONLINE, None, self.clock.wall_ms())
         self._apply(transitions)
+        self.inbox.arrive(connection)
 
     def suspend(self, peer: Peer) -> None:
         """A client may be gone: others see it leave, and it keeps its session for a while."""
@@ -208,6 +228,7 @@ class Node:
         connection.connected = False
         self._part(connection)
         self.hub.forget(connection)
+        self.inbox.leave(connection)
         del self._connections[connection.sid]
         self.locks.left(connection, grace=grace)
         self._apply(self.presence.disconnect(connection.sid, reason, connection.peer.lost_s(), grace=grace), connection.user.id)
@@ -226,7 +247,8 @@ class Node:
         elif isinstance(event, MessageReceived):
             peer.outbox.put(Packet(event.data if event.binary else b"4" + event.data, binary=event.binary))
         elif isinstance(event, AckReceived):
-            self.dispatch.acknowledged(peer, event)
+            if not self.inbox.acknowledged(peer.connection(event.namespace), event.ack_id):
+                self.dispatch.acknowledged(peer, event)
         else:
             self.dispatch.event(peer.connection(event.namespace), event)
 
@@ -299,6 +321,7 @@ class Node:
         if user.id != connection.user.id:  # a new token of the same user makes no new connection
             self.admission.check_user(user)
             self.locks.left(connection, grace=False)  # they are the old user's
+            self.inbox.leave(connection)
         for room in {*self.rooms_of(connection), *(connection.watches or ())}:
             if not is_granted(user, room):  # what the new token does not grant is not inherited from the old one
                 self._leave_and_unwatch(connection, room)
@@ -307,6 +330,8 @@ class Node:
                 self.hub.unwatch_ranking(connection, prefix, limit)
         before, connection.user = connection.user, user
         self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()), before.id, user.id)
+        if before.id != user.id:
+            self.inbox.arrive(connection)
         return user
 
     def set_status(self, connection: Connection, status: Status) -> None:
@@ -331,8 +356,7 @@ class Node:
 
     def push_to_user(self, user_id: str, name: str, args: tuple[Any, ...]) -> int:
         """An event to every connection of a user; returns to how many."""
-        person = self.presence.person(user_id)
-        return self.hub.push([self._connections[tab.sid] for tab in person.tabs], name, args) if person else 0
+        return self.hub.push(self.connections_of(user_id), name, args)
 
     def push_to_room(self, room: str, name: str, args: tuple[Any, ...]) -> int:
         """An event to every connection in a room; returns to how many."""
@@ -344,8 +368,7 @@ class Node:
 
     def kick(self, user_id: str) -> int:
         """End every connection of a user; their clients stay away. Returns how many there were."""
-        person = self.presence.person(user_id)
-        connections = [self._connections[tab.sid] for tab in person.tabs] if person else []
+        connections = self.connections_of(user_id)
         for connection in connections:
             self._part(connection)
         self._apply(self.presence.kick(user_id))
@@ -430,6 +453,7 @@ class Node:
             self._apply(self.presence.expire(now_s))
             self.hub.advance(now_s)
             self.locks.advance(now_s)
+            self.inbox.advance(now_s)
             self.history.advance(now_s)
             if self._waiting_outboxes and now_s >= self._sweep_s:
                 self._sweep(now_s)
@@ -438,7 +462,8 @@ class Node:
 
     def wake(self) -> None:
         """Ask for `advance` to be called when the next thing is due."""
-        dues = [self._wheel.due_s(), self.presence.next_due_s(), self.hub.due_s(), self.locks.due_s(), self.history.due_s()]
+        parts = (self._wheel, self.hub, self.locks, self.inbox, self.history)
+        dues = [self.presence.next_due_s(), *(part.due_s() for part in parts)]
         if self._waiting_outboxes:
             dues.append(self._sweep_s)
         due_s = min((due for due in dues if due is not None), default=None)
@@ -517,10 +542,13 @@ class Node:
             self.history.look(user_id)
 
     def _tell_application(self, transition: Transition) -> None:
-        handlers, args = self._presence_handlers(transition)
+        self.call_hooks(*self._presence_handlers(transition))
+
+    def call_hooks(self, handlers: list[Handler], args: list[Any]) -> None:
+        """Tell the application, after everything that it was told before."""
         for handler in handlers:
             if not self._presence_lane.submit(lambda handler=handler: self.dispatch.guard(handler, args)):  # type: ignore[misc]
-                self.log.error("a presence hook is too slow: %d calls are waiting, this one is dropped", MAX_WAITING_HOOKS)
+                self.log.error("a hook is too slow: %d calls are waiting, this one is dropped", MAX_WAITING_HOOKS)
 
     def _presence_handlers(self, transition: Transition) -> tuple[list[Handler], list[Any]]:
         if transition.member is None:

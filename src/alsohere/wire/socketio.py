@@ -283,9 +283,10 @@ def encode_disconnect(namespace: str) -> Packet:
     return Packet(b"41" + _prefix(namespace))
 
 
-def encode_fact(name: str, payload: Any, *, conflate: str | None = None) -> Packet:
+def encode_fact(name: str, payload: Any, *, conflate: str | None = None, ack_id: int | None = None) -> Packet:
     """An event of the main namespace with one argument that holds no bytes: the fan-out's single encoding."""
-    return Packet(b'42["' + name.encode() + b'",' + _encode(payload) + b"]", conflate=conflate)
+    number = b"" if ack_id is None else b"%d" % ack_id
+    return Packet(b"42" + number + b'["' + name.encode() + b'",' + _encode(payload) + b"]", conflate=conflate)
 
 
 def encode_event(namespace: str, name: str, args: tuple[Any, ...], ack_id: int | None = None) -> list[Packet]:
