@@ -1,4 +1,4 @@
-"""What is measured of reading: ten thousand readers who move on, visits that are written, and what writing them adds to the storm."""
+"""What is measured of reading: readers who move on, visits that are written, and what writing them adds to the storm."""
 
 import sqlite3
 import time

@@ -1,5 +1,5 @@
-/* Two commands in turns: each of the first `clients` connections sends the first, and when that is acknowledged the second, and when
- * that is acknowledged the first again. Measured: pairs that were completed, and the time to the first command's ack. */
+/* Two commands in turns: each of the first `clients` connections sends the first, and when that is acknowledged the second, and
+ * when that is acknowledged the first again. Measured: pairs that were completed, and the time to the first command's ack. */
 #define _GNU_SOURCE
 #include "load.h"
 

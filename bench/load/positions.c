@@ -33,7 +33,9 @@ static void note_seen(struct connection *c, int number) {
     seen_round[reader] = round;
 }
 
-static void look_for_positions(struct connection *c, const uint8_t *text, size_t size) { marks_find(text, size, sought, note_seen, c); }
+static void look_for_positions(struct connection *c, const uint8_t *text, size_t size) {
+    marks_find(text, size, sought, note_seen, c);
+}
 
 /* The rooms do not begin in step: in the first round each begins at another time of it. */
 static bool has_begun(int number) { return number >= readers || number / in_room >= number % rooms; }

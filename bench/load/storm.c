@@ -34,7 +34,8 @@ static void churn(double start, double per_s, double stay_s, int watchers, bool 
     while (left < entered && sent_at[left] + stay_s <= now) connection_send(&connections[watchers + left++ % churners], leave);
 }
 
-void phase_storm(int watchers, double warm_s, double seconds, double per_s, double stay_s, int sampled, const char *enter, const char *leave) {
+void phase_storm(int watchers, double warm_s, double seconds, double per_s, double stay_s, int sampled, const char *enter,
+                 const char *leave) {
     free(sent_at);
     sent_at = calloc((size_t)((seconds + warm_s) * per_s) + 16, sizeof *sent_at);
     entered = left = 0;
