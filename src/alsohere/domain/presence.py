@@ -153,16 +153,17 @@ class Presence:
         return [room for room, membership in tab.person.memberships.items() if sid in membership.states] if tab else []
 
     def attends(self, user_id: str, room: str) -> bool:
-        """Whether a user looks at a room: a living tab of theirs in it is active, and they are not invisible.
+        """Whether a user looks at a room: a tab of theirs in it is active, not suspended, and they are not invisible.
 
         A member's status says less: it is that of the user's most active tab, wherever that is.
         """
         person = self._persons.get(user_id)
-        if person is None or room not in person.memberships or person.status == "invisible":
+        membership = person.memberships.get(room) if person is not None else None
+        if person is None or membership is None or person.status == "invisible":
             return False
-        for sid in person.memberships[room].states:
-            tab = self._tabs.get(sid)
-            if tab is not None and tab.status == "active":
+        for sid in membership.states:
+            tab = self._tabs[sid]
+            if tab.status == "active" and not tab.suspended:
                 return True
         return False
 

@@ -71,8 +71,8 @@ class History:
         self._write_s: float | None = None
         self._prune_s: float | None = None
         self._writing: Batch | None = None
-        self._writing_s = 0.0
-        self._failed = False
+        self._writing_until_s = 0.0
+        self._failed = self._told_failed = False
         self._has_written = False
         self._is_dropping = False
         self._told_dropped = 0
@@ -114,7 +114,7 @@ class History:
         node = self._node
         wall_ms = node.clock.wall_ms()
         self._tally.note(wall_ms, node.count(ONLINE), node.connection_count, came=came)
-        if self._midnight_s is None or node.connection_count == 1:
+        if self._midnight_s is None:
             now_s = node.clock.now_s()
             self._midnight_s = now_s + (DAY_MS - wall_ms % DAY_MS) / 1000
             self._prune_s = now_s + FIRST_PRUNE_S if self._prune_s is None else self._prune_s
@@ -162,36 +162,42 @@ class History:
         now_s = self._node.clock.now_s()
         self._write_s = None
         if self._writing is not None:
-            if now_s - self._writing_s < SILENCE_S:
-                self._write_in(WRITE_S)
+            if now_s < self._writing_until_s:
+                self._write_in(self._writing_until_s - now_s)
                 return
             self._give_back(self._writing)
         visits, days = self._backlog.take(BATCH), self._tally.take()
-        if visits or days:
-            self._writing, self._writing_s = Batch(self._life, visits, days), now_s
+        self._writing = Batch(self._life, visits, days) if visits or days else None
+        if self._writing is not None:
+            self._writing_until_s = now_s + SILENCE_S
             self.store.write(self._writing, self._written)
+            if self._writing is not None:  # not answered yet
+                self._write_in(SILENCE_S)
 
     def _written(self, answer: list[Erasure] | Refusal) -> None:
-        batch, self._writing = self._writing, None
-        if batch is None:
-            return  # an answer that came after all
-        if isinstance(answer, Refusal):
-            self._give_back(batch)
-            if not self._failed:
-                self._node.log.warning("reading history waits, and is written later: %s", answer)
-        else:
-            self._has_written = True
-            self.written += len(batch.visits)
-            for erasure in answer:
-                self._forget(erasure.user, erasure.at_ms)
+        batch, self._writing, self._write_s = self._writing, None, None
         self._failed = isinstance(answer, Refusal)
-        self._tell_dropped()
+        if batch is not None:  # else it is an answer that came after all
+            self._settled(batch, answer)
         if len(self._backlog) or self._tally.is_changed:
             self._write_in(0.0 if len(self._backlog) >= BATCH and not self._failed else WRITE_S)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _settled(self, batch: Batch, answer: list[Erasure] | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            self._give_back(batch)
+            if not self._told_failed:
+                self._node.log.warning("reading history waits, and is written later: %s", answer)
+        else:
+            self._has_written = True
+            self.written += len(batch.visits)
+            for erasure in answer:
+                self._forget(erasure.user, erasure.at_ms)
+        self._told_failed = self._failed
+        self._tell_dropped()
 
     def _give_back(self, batch: Batch) -> None:
         self._backlog.give_back(batch.visits)
