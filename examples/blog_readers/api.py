@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
-from blog import Article, Blog, body_of
-from readers import ARTICLES, Place, Readers, now_ms
+from blog import Article, Blog, body_of, give_session, new_session
+from readers import ARTICLES, Asker, Place, Readers, now_ms
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -63,12 +63,18 @@ class Api:
             return place
         if not place.room_name.startswith(ARTICLES):
             return answer({"message": f"roomName begins with {ARTICLES}."}, 400)
-        await self._readers.place(request, place)
-        return Response(status_code=204)
+        # With a session of its own, a page is recognised when it asks who else reads.
+        session = request.cookies.get("session") or new_session()
+        await self._readers.place(Asker(session, request.headers.get("x-socket-session-id")), place)
+        response = Response(status_code=204)
+        if "session" not in request.cookies:
+            give_session(response, session)
+        return response
 
     async def presence(self, request: Request) -> Response:
         """Who reads in a room."""
-        return answer(await self._readers.presence(request, request.query_params.get("room_name", "")))
+        asker = Asker(request.cookies.get("session"), request.headers.get("x-socket-session-id"))
+        return answer(await self._readers.presence(asker, request.query_params.get("room_name", "")))
 
     async def rooms(self, _: Request) -> Response:
         """What is being read just now, and by how many."""

@@ -103,14 +103,14 @@ class Blog:
         if not login or not login.isprintable() or not name.isprintable():
             return HTMLResponse("Fill in a login and a name.", 400)
         row = self._db.execute(REGISTER, [login, name or login, fold(name or login)]).fetchone()
-        account, session = account_of(row), secrets.token_urlsafe(24)
+        account, session = account_of(row), new_session()
         self._db.execute("INSERT INTO sessions VALUES (?, ?)", [session, row["user_id"]])
         return await self._renew(request, session, {"id": account.id, "name": account.name})
 
     async def logout(self, request: Request) -> Response:
         """`POST /logout`: the browser is a visitor's again."""
         self._db.execute("DELETE FROM sessions WHERE id = ?", [request.cookies.get("session")])
-        return await self._renew(request, secrets.token_urlsafe(24), {})
+        return await self._renew(request, new_session(), {})
 
     async def _renew(self, request: Request, session: str, answer: dict[str, str]) -> Response:
         # The page asks with fetch and stays; without JavaScript it is an ordinary form.
@@ -177,7 +177,7 @@ class Blog:
         places = {place: escape(text) for place, text in words.items()} | {"body": body}
         response = HTMLResponse(PLACE.sub(lambda place: places[place[1]], (HERE / "page.html").read_text()))
         if session is None:
-            give_session(response, secrets.token_urlsafe(24))
+            give_session(response, new_session())
         return response
 
 
@@ -189,6 +189,11 @@ def account_of(row: sqlite3.Row) -> Account:
 def fold(name: str) -> str:
     """One spelling for all that look the same."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def new_session() -> str:
+    """A session of nobody in particular."""
+    return secrets.token_urlsafe(24)
 
 
 def give_session(response: Response, session: str) -> None:

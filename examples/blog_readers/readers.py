@@ -9,16 +9,14 @@ alone, so in the fields where it would stand others find an alias, which is anot
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import secrets
 import time
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from blog import Blog, fold
-from starlette.requests import Request
+from headcount import Headcount
 
 from alsohere import ONLINE, AlsoHere, BadRequest, Connection, Member, User
 
@@ -26,7 +24,6 @@ NAMESPACE = "/web"
 ARTICLES = "article-"
 MAX_ROOM_CHARACTERS = 50
 MAX_SESSION_CHARACTERS = 128
-HEADCOUNT_S = 1.0
 
 
 class Message(msgspec.Struct):
@@ -47,35 +44,11 @@ class Place(msgspec.Struct, rename="camel"):
     display_name: Annotated[str, msgspec.Meta(max_length=50)] = ""
 
 
-class Headcount:
-    """Tells everybody how many are online: at once, and then at most once a second, however many come and go.
+class Asker(NamedTuple):
+    """Who sends a request, as far as it says: the browser's cookie, and the visitor's session id in a header."""
 
-    Args:
-        here: who counts.
-    """
-
-    def __init__(self, here: AlsoHere) -> None:
-        self._here = here
-        self._news: tuple[str, dict[str, str]] | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def changed(self, kind: str, **more: str) -> None:
-        """Somebody came or went."""
-        self._news = (kind, more)
-        if self._task is None:
-            self._task = asyncio.create_task(self._tell())
-
-    async def message(self, kind: str, **more: str) -> dict[str, Any]:
-        """How many there are now."""
-        data = {"online": await self._here.count(), "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")}
-        return {"type": kind, "data": data | more}
-
-    async def _tell(self) -> None:
-        while self._news is not None:
-            (kind, more), self._news = self._news, None
-            await self._here.push("message", await self.message(kind, **more), everyone=True)
-            await asyncio.sleep(HEADCOUNT_S)
-        self._task = None
+    cookie: str | None
+    session_id: str | None
 
 
 class Readers:
@@ -138,14 +111,15 @@ class Readers:
             if not tab.user.anonymous:
                 await tab.identify(self._here.identities.visitor(tab.data["visitor"]))
 
-    def _is_own(self, request: Request, tab: Connection, identity: str) -> bool:
+    def _is_own(self, asker: Asker, tab: Connection, identity: str) -> bool:
         """Whether who asks is who is connected. The socket id is known to its own page alone; whatever else says who asks
         must not say that it is somebody else.
         """
-        named = {identity, request.headers.get("x-socket-session-id", identity)} - {tab.data["session_id"]}
+        named = {identity, asker.session_id or identity} - {tab.data["session_id"]}
         if named and any(other.data["session_id"] in named for other in self._tabs.values()):
             return False
-        return self._blog.account(request.cookies.get("session")) == self._blog.account(tab.data["cookie"])
+        cookie = tab.data["cookie"]
+        return cookie is None or self._blog.account(asker.cookie) == self._blog.account(cookie)
 
     # -- What pages say ----------------------------------------------------------------------------------------------
 
@@ -201,11 +175,12 @@ class Readers:
         article = self._blog.articles.get(room.removeprefix(ARTICLES))
         return article is not None and article.is_draft
 
-    async def place(self, request: Request, place: Place) -> None:
+    async def place(self, asker: Asker, place: Place) -> None:
         """Somebody has read on. Nothing happens if the connection is not theirs, or is not in that room."""
         tab, room = self._tabs.get(place.sid), place.room_name
-        if tab is None or room not in tab.data["rooms"] or not self._is_own(request, tab, place.identity):
+        if tab is None or room not in tab.data["rooms"] or not self._is_own(asker, tab, place.identity):
             return
+        tab.data["cookie"] = asker.cookie  # it may have connected before it had one
         state = {
             "position": min(int(place.position), 100),
             "display_name": await self._display_name(tab, room, place.display_name),
@@ -258,12 +233,12 @@ class Readers:
 
     # -- Questions ---------------------------------------------------------------------------------------------------
 
-    async def presence(self, request: Request, room: str) -> dict[str, Any]:
+    async def presence(self, asker: Asker, room: str) -> dict[str, Any]:
         """Who reads in a room and how far they are: one entry each, that of their newest tab."""
-        if not self._may_read(room, request.cookies.get("session")):
+        if not self._may_read(room, asker.cookie):
             return {}
         tabs = self._rooms.get(room, {}).values()
-        own = {tab.user.id: tab.data["session_id"] for tab in tabs if self._asks(request, tab)}
+        own = {tab.user.id: tab.data["session_id"] for tab in tabs if is_of(asker, tab)}
         entries = [
             self._entry(room, member) | ({"identity": own[member.id]} if member.id in own else {})
             for member in await self._here.room(room)
@@ -271,14 +246,15 @@ class Readers:
         ]
         return {entry["identity"]: entry for entry in entries}
 
-    def _asks(self, request: Request, tab: Connection) -> bool:
-        # Without cookie and header nobody knows who asks; they are told what others are told.
-        cookie, header = request.cookies.get("session"), request.headers.get("x-socket-session-id")
-        return bool(cookie and cookie == tab.data["cookie"]) or bool(header and header == tab.data["session_id"])
-
     async def counts(self) -> dict[str, int]:
         """The articles that are being read, most read first, with how many readers."""
         return {read.room: read.count for read in await self._here.rooms(ARTICLES) if not self.is_private(read.room)}
+
+
+def is_of(asker: Asker, tab: Connection) -> bool:
+    """Whether a connection is the asker's. Who says nothing of themselves is told what others are told."""
+    by_cookie, by_header = asker.cookie == tab.data["cookie"], asker.session_id == tab.data["session_id"]
+    return bool(asker.cookie and by_cookie) or bool(asker.session_id and by_header)
 
 
 def is_session_id(value: object) -> bool:

@@ -364,6 +364,19 @@ def test_a_page_knows_itself_in_what_it_asks_for(visit, server, room):
     assert "bbbbbbb1" in ben.presence(room, **{"x-socket-session-id": "bbbbbbb1"})
 
 
+def test_a_page_from_elsewhere_is_given_a_cookie_with_its_first_place(visit, server, room):
+    """Of a client that was not loaded from here nothing is known but what it sends; its socket id says which page it is."""
+    ann, ben = visit("aaaaaaa1"), visit("bbbbbbb1")
+    ann.say("join", roomName=room)
+    body = {"identity": "aaaaaaa1", "position": 5, "ts": 1, "roomName": room, "sid": ann.sid}
+    sent = urllib.request.Request(server.url + "/activity/presence/update", json.dumps(body).encode())
+    with urllib.request.urlopen(sent, timeout=5) as answer:
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+    assert list(ann.presence(room, cookie=cookie)) == ["aaaaaaa1"]
+    ben.read(room, 20)
+    assert "bbbbbbb1" not in ann.presence(room, cookie=cookie)
+
+
 def test_only_articles_have_readers(visit):
     page = visit("aaaaaaa1")
     for name in ("lobby", "article-", "article-" + "x" * 50, "@online", "", None, 7, {}):
