@@ -84,4 +84,9 @@ def inbox_rules(config: Config) -> InboxRules:
             categories[check_category(name)] = msgspec.convert(known | given, Category)
         except (msgspec.ValidationError, BadRequest) as error:
             raise ConfigError(f"categories: {name}: {error}") from None
-    return InboxRules(enabled=config.inbox, categories=categories, retention_s=config.inbox_retention_days * 86_400.0)
+    return InboxRules(
+        enabled=config.inbox,
+        categories=categories,
+        retention_s=config.inbox_retention_days * 86_400.0,
+        between_users=config.messages_between_users,
+    )

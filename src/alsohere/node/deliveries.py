@@ -36,13 +36,14 @@ class Parcel(NamedTuple):
 class Window:
     """One connection's share."""
 
-    __slots__ = ("after", "has_missed", "is_catching_up", "pending", "stale_s")
+    __slots__ = ("after", "has_missed", "is_asking", "is_catching_up", "pending", "stale_s")
 
     def __init__(self) -> None:
         self.pending: dict[int, int] = {}  # ack id -> notification
         self.after = 0  # the last one that it was told
         self.is_catching_up = False
-        self.has_missed = False  # something new came meanwhile
+        self.is_asking = False  # what waits is being looked up
+        self.has_missed = False  # something new came since it was
         self.stale_s = 0.0
 
 
@@ -64,7 +65,7 @@ class Deliveries:
     def begin(self, connection: Connection, now_s: float) -> None:
         """From now on until `caught_up`, what is new waits behind what is old."""
         window = self._windows.setdefault(connection, Window())
-        window.is_catching_up = True
+        window.is_catching_up = window.is_asking = True
         window.stale_s = now_s + PATIENCE_S
         self._catching_up[connection] = None
 
@@ -76,12 +77,15 @@ class Deliveries:
         for entry in entries:
             window.after = entry.notice.id
             self._send(connection, window, parcel(entry, choose(entry)))
-        if more or window.has_missed:
-            window.has_missed = False
-            if not window.pending:
-                self._ask_more(connection, window.after)
-        else:
+        window.is_asking = False
+        if not (more or window.has_missed):
             self._caught_up(connection, window)
+        elif not window.pending:
+            self._go_on(connection, window)
+
+    def _go_on(self, connection: Connection, window: Window) -> None:
+        window.is_asking, window.has_missed = True, False
+        self._ask_more(connection, window.after)
 
     def send(self, connection: Connection, parcel: Parcel) -> None:
         """Send something new."""
@@ -115,9 +119,8 @@ class Deliveries:
         self.acknowledged.append(Delivery(connection.user.id, notice_id, wall_ms))
         if window.is_catching_up:
             window.stale_s = now_s + PATIENCE_S
-            if not window.pending:
-                window.has_missed = False
-                self._ask_more(connection, window.after)
+            if not window.pending and not window.is_asking:
+                self._go_on(connection, window)
         return True
 
     def due_s(self) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alsohere.errors import BadRequest, CloseCode, Disconnect, PacketError, Refusal
 from alsohere.facts import LeaveReason
 from alsohere.node import commands
-from alsohere.node.commands import Answer
+from alsohere.node.answer import Answer
 from alsohere.node.connection import Connection
 from alsohere.node.hooks import Handler
 from alsohere.node.lane import Lane

@@ -10,12 +10,13 @@ Rejected: writing each visit when it ends. A commit is a disk's turn, and a stor
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from alsohere.domain.backlog import Backlog, Tally
-from alsohere.domain.history import DAY_MS, Batch, Erased, Erasure
+from alsohere.domain.history import DAY_MS, Batch, Day, Erased, Erasure, RankedRoom, RoomReading, UserData
 from alsohere.domain.reading import Reading, RecordedRooms
 from alsohere.errors import Refusal
 from alsohere.ports import HistoryStore
@@ -62,7 +63,7 @@ class History:
         self._life = life
         self._retention_ms = rules.retention_days * DAY_MS
         rooms = RecordedRooms(rules.rooms)
-        self._records = bool(rooms)
+        self._records = self._begun = bool(rooms)
         self._reading = Reading(rooms, CHECKPOINT_S)
         self._backlog = Backlog(MOST_WAITING)
         self._tally = Tally()
@@ -87,6 +88,13 @@ class History:
     def dropped(self) -> int:
         """Visits that were dropped because too many waited."""
         return self._backlog.dropped
+
+    def begin(self) -> None:
+        """Have days kept too. Mounted in an application that asks nothing of them, they are no reason to open its database."""
+        if not self._begun:
+            self._begun = True
+            if self._tally.is_changed:
+                self._soon()
 
     # -- What presence tells -----------------------------------------------------------------------------------------
 
@@ -117,9 +125,8 @@ class History:
         if self._midnight_s is None:
             now_s = node.clock.now_s()
             self._midnight_s = now_s + (DAY_MS - wall_ms % DAY_MS) / 1000
-            self._prune_s = now_s + FIRST_PRUNE_S if self._prune_s is None else self._prune_s
             node.wake()
-        if self._tally.is_changed:
+        if self._begun and self._tally.is_changed:
             self._soon()
 
     # -- Time --------------------------------------------------------------------------------------------------------
@@ -149,6 +156,8 @@ class History:
 
     def _soon(self) -> None:
         """Something waits to be written."""
+        if self._prune_s is None:
+            self._prune_s = self._node.clock.now_s() + FIRST_PRUNE_S
         if self._writing is None and len(self._backlog) >= BATCH and not self._failed:
             self._write()
         elif self._write_s is None:
@@ -166,7 +175,7 @@ class History:
                 self._write_in(self._writing_until_s - now_s)
                 return
             self._give_back(self._writing)
-        visits, days = self._backlog.take(BATCH), self._tally.take()
+        visits, days = self._backlog.take(BATCH), self._tally.take() if self._begun else []
         self._writing = Batch(self._life, visits, days) if visits or days else None
         if self._writing is not None:
             self._writing_until_s = now_s + SILENCE_S
@@ -179,7 +188,7 @@ class History:
         self._failed = isinstance(answer, Refusal)
         if batch is not None:  # else it is an answer that came after all
             self._settled(batch, answer)
-        if len(self._backlog) or self._tally.is_changed:
+        if self._has_news:
             self._write_in(0.0 if len(self._backlog) >= BATCH and not self._failed else WRITE_S)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
@@ -198,6 +207,10 @@ class History:
                 self._forget(erasure.user, erasure.at_ms)
         self._told_failed = self._failed
         self._tell_dropped()
+
+    @property
+    def _has_news(self) -> bool:
+        return bool(len(self._backlog)) or (self._begun and self._tally.is_changed)
 
     def _give_back(self, batch: Batch) -> None:
         self._backlog.give_back(batch.visits)
@@ -234,9 +247,29 @@ class History:
                 await asyncio.wait({waiter}, timeout=end_s - loop.time())
             if self._failed or self._writing is not None:
                 return False
-            if not (len(self._backlog) or self._tally.is_changed):
+            if not self._has_news:
                 break
         return True
+
+    async def room(self, room: str, from_ms: int, to_ms: int) -> RoomReading:
+        """How a room was read by the visits that began from `from_ms` and before `to_ms`; Unavailable without the database."""
+        await self._asked()
+        return await self.store.room(room, from_ms, to_ms)
+
+    async def ranking(self, prefix: str, from_ms: int, to_ms: int, limit: int) -> list[RankedRoom]:
+        """The rooms that were visited most in that time; Unavailable without the database."""
+        await self._asked()
+        return await self.store.ranking(prefix, from_ms, to_ms, limit)
+
+    async def days(self, first: date, last: date) -> list[Day]:
+        """The days from `first` to `last` on which anybody was online; Unavailable without the database."""
+        await self._asked()
+        return await self.store.days(first, last)
+
+    async def about(self, user_id: str) -> UserData:
+        """Everything that is kept about a user; Unavailable without the database."""
+        await self._asked()
+        return await self.store.about(user_id)
 
     async def erase(self, user_id: str) -> Erased:
         """Remove what is kept about a user, and forget their visits that go on (R6).
@@ -247,6 +280,10 @@ class History:
         at_ms = self._node.clock.wall_ms()
         self._forget(user_id, at_ms)
         return await self.store.erase(user_id, at_ms)
+
+    async def _asked(self) -> None:
+        self.begin()
+        await self.settle()
 
     async def finish(self) -> None:
         """The end of the process: everything is written, or it is said how much is not (R5)."""

@@ -65,6 +65,7 @@ class InboxRules(msgspec.Struct, frozen=True):
 
     Args:
         enabled: whether clients are told of their inbox at all.
+        between_users: whether users may write to each other where no hook decides.
         categories: by name; a draft of another is refused.
         retention_s: how long what is read, archived or over is kept.
     """
@@ -72,6 +73,7 @@ class InboxRules(msgspec.Struct, frozen=True):
     enabled: bool
     categories: dict[str, Category]
     retention_s: float
+    between_users: bool = False
 
 
 class InboxDesk:

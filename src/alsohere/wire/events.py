@@ -20,6 +20,17 @@ from alsohere.facts import (
     Status,
     Watch,
 )
+from alsohere.notices import (
+    EntryState,
+    InboxChanged,
+    InboxMarked,
+    MarkAs,
+    MessageReceipt,
+    Notification,
+    NotificationChanged,
+    NotificationRecalled,
+    Quiet,
+)
 from alsohere.types import Scalar
 
 # -- Commands ----------------------------------------------------------------------------------------------------------
@@ -129,6 +140,73 @@ class LockTake(msgspec.Struct):
     why: str = ""
 
 
+class InboxList(msgspec.Struct):
+    """`inbox:list`: some of one's inbox, newest first."""
+
+    category: str | None = None
+    topic: str | None = None
+    state: EntryState = "inbox"
+    before: int | None = None
+    limit: int = 20
+    digest: bool = False
+
+
+class InboxMark(msgspec.Struct):
+    """`inbox:mark`: `ids`, everything `up_to` an id, or `all`; of one category, if told."""
+
+    mark: MarkAs = msgspec.field(name="as")
+    ids: tuple[int, ...] | None = None
+    up_to: int | None = None
+    all: bool = False
+    category: str | None = None
+
+
+class Mutes(msgspec.Struct):
+    """What is to be muted, or no longer."""
+
+    categories: list[str] = []
+    topics: list[str] = []
+
+
+class InboxPreferences(msgspec.Struct):
+    """`inbox:preferences`: what one does not want to hear of, and when; without fields it only asks."""
+
+    mute: Mutes | None = None
+    unmute: Mutes | None = None
+    quiet: Quiet | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class TopicFollow(msgspec.Struct):
+    """`topic:follow`: be notified of a topic."""
+
+    topic: str
+
+
+class TopicUnfollow(msgspec.Struct):
+    """`topic:unfollow`."""
+
+    topic: str
+
+
+class MessageSend(msgspec.Struct):
+    """`message:send`: write to somebody, who gets it now or later."""
+
+    to: str | list[str]
+    title: str = ""
+    body: str = ""
+    data: msgspec.Raw | None = None
+    key: str | None = None
+
+
+class PushSend(msgspec.Struct):
+    """`push:send`: a passing event to users or rooms, if the application allows that."""
+
+    name: str
+    data: msgspec.Raw | None = None
+    to: list[str] | None = None
+    rooms: list[str] | None = None
+
+
 COMMANDS: dict[str, type[msgspec.Struct]] = {
     "room:enter": RoomEnter,
     "room:leave": RoomLeave,
@@ -143,6 +221,13 @@ COMMANDS: dict[str, type[msgspec.Struct]] = {
     "lock:request": LockAsk,
     "lock:hand_over": LockHandOver,
     "lock:take": LockTake,
+    "inbox:list": InboxList,
+    "inbox:mark": InboxMark,
+    "inbox:preferences": InboxPreferences,
+    "topic:follow": TopicFollow,
+    "topic:unfollow": TopicUnfollow,
+    "message:send": MessageSend,
+    "push:send": PushSend,
     "user:identify": UserIdentify,
     "user:status": UserStatus,
 }
@@ -159,4 +244,10 @@ FACTS: dict[str, type[msgspec.Struct]] = {
     "lock:requested": LockRequested,
     "lock:warned": LockWarned,
     "lock:lost": LockLost,
+    "notification": Notification,
+    "notification:changed": NotificationChanged,
+    "notification:recalled": NotificationRecalled,
+    "inbox:changed": InboxChanged,
+    "inbox:marked": InboxMarked,
+    "message:receipt": MessageReceipt,
 }

@@ -1,0 +1,75 @@
+"""What a command is, and the acknowledgement that it is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from alsohere.errors import Refusal
+from alsohere.node.connection import Connection
+
+if TYPE_CHECKING:
+    from alsohere.node.node import Node
+
+
+class ErrorBody(msgspec.Struct, omit_defaults=True):
+    """What a refused command is told."""
+
+    code: str
+    message: str
+    retry_after_ms: int | None = None
+
+
+class Answer:
+    """The acknowledgement that one event is owed: given at most once, and not at all if the client asked for none (S2)."""
+
+    __slots__ = ("_ack_id", "_connection", "_node")
+
+    def __init__(self, node: Node, connection: Connection, ack_id: int | None) -> None:
+        self._node = node
+        self._connection = connection
+        self._ack_id = ack_id
+
+    def send(self, *args: Any) -> None:
+        """Acknowledge with these arguments. If they are no JSON, that is raised and the answer is still owed."""
+        if self._ack_id is not None:
+            self._node.acknowledge(self._connection, self._ack_id, args)
+            self._ack_id = None
+
+    def ok(self, content: dict[str, Any] | None = None) -> None:
+        """`{"ok": true, …}`."""
+        self.send({"ok": True, **(content or {})})
+
+    def refused(self, refusal: Refusal) -> None:
+        """`{"ok": false, "error": {…}}`."""
+        self._node.metrics.refused(refusal.code)
+        self.send({"ok": False, "error": ErrorBody(refusal.code, refusal.message, refusal.retry_after_ms)})
+
+
+def nowhere(_: Any) -> list[str]:
+    """The rooms of a command that is about none."""
+    return []
+
+
+def permitted(_node: Node, _connection: Connection) -> None:
+    """Where the application has no `authorize` hook, everybody may."""
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Args:
+        run: carries it out.
+        action: what the application's `authorize` hook is asked for; None: it is not asked.
+        rooms: which rooms it is about; they must be names of rooms, and granted by the token if there is an action.
+        subjects: what the hook is asked about; by default the rooms.
+        permit: raises Forbidden where there is no hook that could allow it.
+    """
+
+    run: Callable[[Node, Connection, Any, Answer], None]
+    action: str | None = None
+    rooms: Callable[[Any], list[str]] = nowhere
+    subjects: Callable[[Any], list[str]] | None = None
+    permit: Callable[[Node, Connection], None] = permitted
