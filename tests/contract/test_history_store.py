@@ -102,6 +102,18 @@ async def test_a_report_may_come_twice_late_and_with_others(url: str):  # R5
         assert (await history.room("/r", 0, FOREVER)).visits == 2
 
 
+@asynchronous
+async def test_of_many_visits_at_once_each_is_kept_and_merged(url: str):  # R5
+    users = [f"100%s {number} é" for number in range(230)]
+    early = [visit(user, 1, 20.0, number % 101 if number % 3 else None) for number, user in enumerate(users)]
+    late = [Visit("/r", user, 1, 200_000, 31.5, number % 7 if number % 2 else None) for number, user in enumerate(users)]
+    async with opened(url) as (history, _):
+        for batch in (early[:150], late, early[::-1]):
+            await keep(history, *batch)
+        for one, other in zip(early, late, strict=True):
+            assert (await history.about(one.user)).visits == [one.merged(other)]
+
+
 # -- Questions ---------------------------------------------------------------------------------------------------------
 
 
