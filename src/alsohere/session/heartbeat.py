@@ -1,7 +1,7 @@
 """Who pings whom, and what silence means.
 
 Engine.IO protocol 4, "Heartbeat": the server sends a ping every `pingInterval`; if the client does not answer within
-`pingTimeout`, the connection is dead. (In revision 3 the client pings; that is another class with the same methods.)
+`pingTimeout`, the connection is dead. In revision 3 the client pings; that is another class with the same methods.
 
 Deadlines are counted from when a ping was due, not from when a busy server came to send it, so that the worst case is
 exactly interval + timeout. An unsolicited pong does not move them: a flood of pongs cannot keep a dead session alive.
@@ -9,7 +9,7 @@ exactly interval + timeout. An unsolicited pong does not move them: a flood of p
 
 from __future__ import annotations
 
-from alsohere.errors import CloseCode, Disconnect
+from alsohere.errors import CloseCode, Disconnect, PacketError
 from alsohere.wire.engineio import PING_PACKET, Packet
 
 
@@ -45,3 +45,39 @@ class Heartbeat:
         if self.awaiting_pong:
             self.awaiting_pong = False
             self.due_s = now_s + self._interval_s
+
+
+class ClientHeartbeat:
+    """Pings from the client.
+
+    Engine.IO protocol 3, "Timeouts": a client pings `pingInterval` after the last pong. Nothing else that it sends moves the
+    deadline: who floods us and answers no more is gone in time.
+    """
+
+    __slots__ = ("_given_s", "_timeout_s", "due_s")
+
+    def __init__(self, interval_s: float, timeout_s: float, now_s: float) -> None:
+        self._given_s = interval_s + timeout_s
+        self._timeout_s = timeout_s
+        self.due_s = now_s + self._given_s
+
+    def tick(self, now_s: float) -> Packet | None:
+        """Nothing is to be sent.
+
+        Raises:
+            Disconnect: the client's ping is overdue.
+        """
+        if now_s < self.due_s:
+            return None
+        if now_s < self.due_s + self._timeout_s:
+            raise Disconnect(CloseCode.TOO_SLOW, "ping timeout")
+        self.due_s = now_s + self._timeout_s  # we were away for that long: its ping may wait to be read
+        return None
+
+    def ping(self, now_s: float) -> None:
+        """The client pinged."""
+        self.due_s = now_s + self._given_s
+
+    def pong(self, now_s: float) -> None:  # noqa: ARG002 - the name that `Heartbeat` has
+        """Not the client's to send."""
+        raise PacketError("a pong from a client that pings")

@@ -1,8 +1,8 @@
 """Engine.IO 4: packets, and the payloads of long-polling.
 
 Owns: the bytes of Engine.IO. Knows nothing of sessions, time or Socket.IO.
-Refuses: anything but revision 4. Revision 3 differs in who pings and in how payloads are framed (lengths instead of
-separators); it will be a second module with these same names.
+Refuses: anything but revision 4. Revision 3 differs in who pings and in how payloads are framed (lengths instead of separators):
+engineio3.py has the same names for it. A transport is given one of the two when it begins, and never asks which.
 Source: Engine.IO protocol, revision 4.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64encode
+from typing import Protocol
 
 import msgspec
 
@@ -68,6 +69,30 @@ class Handshake(msgspec.Struct, rename="camel"):
 def encode_open(handshake: Handshake) -> Packet:
     """The first packet of a session."""
     return Packet(OPEN + msgspec.json.encode(handshake))
+
+
+class Coding(Protocol):
+    """How a revision puts packets into bodies and messages. This module is one; see engineio3.py for others."""
+
+    takes_binary_bodies: bool
+
+    def messages(self, packets: list[Packet]) -> list[Packet]:
+        """Packets as the messages of a WebSocket carry them."""
+
+    def encode_payload(self, packets: list[Packet]) -> bytes:
+        """The body of a polling response."""
+
+    def decode_payload(self, body: bytes) -> list[tuple[bytes, bool]]:
+        """The packets of a polling request, as (data, binary)."""
+
+
+# Engine.IO 3 sent binary bodies; a server that starts to read one as such never ends it.
+takes_binary_bodies = False
+
+
+def messages(packets: list[Packet]) -> list[Packet]:
+    """Packets as the messages of a WebSocket carry them."""
+    return packets
 
 
 def encode_payload(packets: list[Packet]) -> bytes:
