@@ -15,6 +15,7 @@ from alsohere.errors import (
     ConfigError,
     Forbidden,
     LimitReached,
+    NotFound,
     NotHolder,
     NotInRoom,
     NotWaiting,
@@ -24,7 +25,9 @@ from alsohere.errors import (
     Unavailable,
 )
 from alsohere.facts import LockAnswer, LockChanged, Member, Person, RoomCount
+from alsohere.messages import InboxPage
 from alsohere.node.connection import Connection
+from alsohere.notices import Notification, RecipientResult, SendResult, Unread
 from alsohere.server.receipts import Receipt, verify_receipt
 from alsohere.types import ONLINE, User
 
@@ -37,21 +40,27 @@ __all__ = [
     "ConfigError",
     "Connection",
     "Forbidden",
+    "InboxPage",
     "LimitReached",
     "LockAnswer",
     "LockChanged",
     "Member",
     "Namespace",
+    "NotFound",
     "NotHolder",
     "NotInRoom",
     "NotWaiting",
+    "Notification",
     "Person",
     "RateExceeded",
     "Receipt",
+    "RecipientResult",
     "Refusal",
     "RoomCount",
+    "SendResult",
     "Unauthenticated",
     "Unavailable",
+    "Unread",
     "User",
     "__version__",
     "verify_receipt",

@@ -20,6 +20,7 @@ from alsohere.config import Config
 from alsohere.domain.identity import check_user
 from alsohere.errors import BadRequest
 from alsohere.facts import LockChanged, Member, RoomCount
+from alsohere.messages import Messages
 from alsohere.node.clock import Pulse, SystemClock
 from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event, check_handled
 from alsohere.node.node import Node
@@ -27,11 +28,14 @@ from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_w
 from alsohere.server.auth import IdentityRule, Tokens
 from alsohere.server.engine import Engine
 from alsohere.server.http_api import HttpApi
+from alsohere.server.inbox_api import inbox_endpoints
 from alsohere.server.lock_api import lock_endpoints
 from alsohere.server.origin import OriginRule
 from alsohere.server.presence_api import presence_endpoints
 from alsohere.server.problems import problem
 from alsohere.server.proxies import ProxyRule
+from alsohere.server.push_api import push_endpoints
+from alsohere.server.reading_api import reading_endpoints
 from alsohere.server.receipts import Receipts
 from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route, docs_routes
@@ -82,7 +86,7 @@ class Namespace:
         return function
 
 
-class AlsoHere(Namespace):
+class AlsoHere(Namespace, Messages):
     """Presence for an application: an ASGI app to mount, to wrap another with, or to run.
 
     Args:
@@ -130,7 +134,16 @@ class AlsoHere(Namespace):
         self._pulse.advance = self.node.advance
         self.node.metrics.store = self._stores.figures
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
-        api = HttpApi(self.config, [*presence_endpoints(self.node), *lock_endpoints(self.node)])
+        api = HttpApi(
+            self.config,
+            [
+                *presence_endpoints(self.node),
+                *lock_endpoints(self.node),
+                *reading_endpoints(self.node),
+                *push_endpoints(self.node),
+                *inbox_endpoints(self.node),
+            ],
+        )
         docs = docs_routes() if app is None or self.path else []  # at the root of an application that has a page of its own there
         self._router = Router([*Site(self.node, self.config).routes, *api.routes, *docs], redirect_slashes=False)
 
@@ -185,6 +198,16 @@ class AlsoHere(Namespace):
     def on_lock_granted(self, function: F) -> F:
         """Call `function(conn, lock, fence)` when a connection that waited for a lock has got it."""
         self._hooks_of_app.lock_granted.append(Handler(function))
+        return function
+
+    def on_delivered(self, function: F) -> F:
+        """Call `function(user_id, notification_id)` when a client has acknowledged a notification, once for each user."""
+        self._hooks_of_app.delivered.append(Handler(function))
+        return function
+
+    def on_read(self, function: F) -> F:
+        """Call `function(user_id, notification_id)` when a user has read a notification."""
+        self._hooks_of_app.read.append(Handler(function))
         return function
 
     def on_lock_lost(self, function: F) -> F:
@@ -338,6 +361,7 @@ class AlsoHere(Namespace):
         self.node.draining = False
         if self._serves_alone:
             self.node.locks.begin()  # mounted, the database is not touched before somebody needs it
+            self.node.history.begin()
         try:
             yield
         finally:

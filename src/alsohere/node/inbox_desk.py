@@ -33,6 +33,7 @@ from alsohere.notices import (
     Marking,
     MessageReceipt,
     Notice,
+    Notification,
     NotificationChanged,
     NotificationRecalled,
     Preferences,
@@ -66,7 +67,7 @@ class InboxRules(msgspec.Struct, frozen=True):
     Args:
         enabled: whether clients are told of their inbox at all.
         between_users: whether users may write to each other where no hook decides.
-        categories: by name; a draft of another is refused.
+        categories: by name; others are delivered as a category without settings of its own is.
         retention_s: how long what is read, archived or over is kept.
     """
 
@@ -252,11 +253,15 @@ class InboxDesk:
 
         def edited(answer: Edited | Refusal) -> None:
             if isinstance(answer, Edited) and is_open(answer.notice, self._now_ms()):
-                notification = shown(Entry(answer.notice, NEW), "silent")
-                self._tell_all(answer.users, "notification:changed", NotificationChanged(notification))
+                self._tell_all(answer.users, "notification:changed", NotificationChanged(self.plain(answer.notice)))
             done(answer)
 
         self.store.edit(notice_id, edit, now_ms, edited)
+
+    @staticmethod
+    def plain(notice: Notice) -> Notification:
+        """A notice without anybody's marks."""
+        return shown(Entry(notice, NEW), "silent")
 
     def _withdrawn(self, withdrawn: Withdrawn) -> None:
         self._tell_all(withdrawn.users, "notification:recalled", NotificationRecalled([withdrawn.id]))

@@ -20,7 +20,7 @@ from starlette.datastructures import QueryParams
 from alsohere.errors import BadRequest
 from alsohere.wire.keys import has_twin_keys
 
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 PREFIX = "/api/v1"
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -40,7 +40,7 @@ class Endpoint:
     """A method and a path, and the function that answers.
 
     Args:
-        method: GET, POST or DELETE.
+        method: GET, POST, PUT, PATCH or DELETE.
         path: below `/api/v1`; at most one `{variable}`.
         handler: a function or coroutine function; see server/http_api.py.
         errors: the codes of the refusals that are its own; those of the key, of parameters and of bodies are added.
@@ -56,7 +56,8 @@ class Endpoint:
         self.public = public
         types = get_type_hints(handler, include_extras=True)
         taken = signature(handler).parameters
-        assert set(taken) <= {"asked", "body"}, f"{handler} takes `asked` and `body`, and no other"
+        assert set(taken) <= {"asked", "body", "key"}, f"{handler} takes `asked`, `body` and `key`, and no other"
+        self.takes_key = "key" in taken
         self.asked: type[msgspec.Struct] | None = types["asked"] if "asked" in taken else None
         self.body: type[msgspec.Struct] | None = types["body"] if "body" in taken else None
         self.answer: type = types["return"]
@@ -187,8 +188,8 @@ def _check_names(parameters: list[Parameter], query: QueryParams) -> None:
 def _convert(parameter: Parameter, text: str) -> Any:
     try:
         value = msgspec.convert(text, parameter.type, strict=False)
-        # Lax also reads 1e3 and 1.0 as whole numbers; nobody means to write a limit so.
-        if type(value) is not int or text.lstrip("-").isdigit():
+        # Lax also reads 1e3 and 1.0 as whole numbers, and null as nothing; nobody means to write a limit so.
+        if value is not None and (type(value) is not int or text.lstrip("-").isdigit()):
             return value
     except (msgspec.ValidationError, UnicodeEncodeError):
         pass

@@ -28,7 +28,9 @@ To add an endpoint, write a function and list it:
 
 `asked` is a Struct of the path's variable and the query's parameters (a field with a default may be left out; `from` is written
 `from_: … = msgspec.field(name="from")`), `body` is the JSON body, and the return annotation is the answer's Struct. All three
-are checked and documented from their types. The function may be async; it raises a `Refusal` to refuse, with a code of `errors`.
+are checked and documented from their types. A function that stores may also take `key: str | None`, the header
+`Idempotency-Key`: every POST is answered by it from memory, what is stored should remember it for good.
+The function may be async; it raises a `Refusal` to refuse, with a code of `errors`.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from alsohere.config import Config
 from alsohere.errors import BadRequest, Forbidden, Refusal, Unauthenticated
 from alsohere.server.endpoint import MAX_BODY_BYTES, PREFIX, Endpoint, Template, decode_variable, segments_of
+from alsohere.server.idempotency import Idempotency
 from alsohere.server.openapi import document_of
 from alsohere.server.problems import problem, refusal_problem
 
@@ -64,6 +67,7 @@ class HttpApi:
     def __init__(self, config: Config, endpoints: Iterable[Endpoint]) -> None:
         self._api_key = config.api_key.get_secret_value().encode() if config.api_key else None
         self.endpoints = [*endpoints, Endpoint("GET", "/openapi.json", self.openapi, public=True)]
+        self._idempotency = Idempotency()
         self.document = document_of(self.endpoints)
         by_path: dict[str, list[Endpoint]] = {}
         for endpoint in self.endpoints:
@@ -88,12 +92,15 @@ class HttpApi:
                 self._authorise(request)
             text = None if variable is None else decode_variable(variable)
             arguments = endpoint.read(text, request.query_params)
-            if endpoint.body is not None:
-                arguments |= endpoint.read_body(await _body_of(request))
-            answer = endpoint.handler(**arguments)
-            if isawaitable(answer):
-                answer = await answer
-            return json(answer)
+            body = await _body_of(request) if endpoint.body is not None else b""
+            arguments |= endpoint.read_body(body)
+            key = request.headers.get("idempotency-key")
+            if endpoint.takes_key:
+                arguments["key"] = key
+            if key is None or endpoint.method != "POST":
+                return await _call(endpoint, arguments)
+            asked = b"\0".join((endpoint.path.encode(), (variable or "").encode(), body))
+            return await self._idempotency.answer(key, asked, lambda: _call(endpoint, arguments))
         except Unauthenticated as refusal:
             return problem(refusal.code, refusal.message, {"www-authenticate": "Bearer"})
         except Refusal as refusal:
@@ -145,6 +152,11 @@ class ApiRoute(BaseRoute):
 def json(content: Any) -> Response:
     """A JSON answer, of this moment."""
     return Response(msgspec.json.encode(content), media_type="application/json", headers={"cache-control": "no-store"})
+
+
+async def _call(endpoint: Endpoint, arguments: dict[str, Any]) -> Response:
+    answer = endpoint.handler(**arguments)
+    return json(await answer if isawaitable(answer) else answer)
 
 
 async def _body_of(request: Request) -> bytes:

@@ -1,0 +1,203 @@
+"""Messages, in the Python face: what an application calls to notify people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from alsohere.domain.drafts import check_topic, check_users
+from alsohere.domain.inbox import shown
+from alsohere.errors import BadRequest, Refusal
+from alsohere.facts import Person
+from alsohere.node.inbox_commands import MOST_FOLLOWED
+from alsohere.node.node import Node
+from alsohere.node.waiting import outcome_of
+from alsohere.notices import Draft, Edit, Edited, EntryState, Filter, Notification, SendResult, Unread, Withdrawn
+
+
+class InboxPage(msgspec.Struct, frozen=True):
+    """Some of an inbox, newest first.
+
+    Args:
+        items: notifications.
+        unread: what is unread in the whole inbox.
+        next: the `before` of the next page; None after the last.
+    """
+
+    items: list[Notification]
+    unread: Unread
+    next: int | None
+
+
+class Messages:
+    """What `AlsoHere` can do with messages that last."""
+
+    node: Node
+
+    async def notify(self, to: str | int | Iterable[str | int], **content: Any) -> SendResult:
+        """Notify users: now if they are here, later if they are not. It is on the disk when this returns.
+
+        Args:
+            to: a user's id, or several, at most 1,000.
+            content: `title`, `body`, `url`, `data` (JSON), `category` ("message" by default), `topic` (what it is about: may be
+                muted, makes digests), `room` (who is there gets it silently), `sender` (a `User` or `Person`), `key` (the same
+                again sends nothing), `starts_at` and `expires_at` (ms since the epoch), `critical`.
+
+        Returns:
+            The notification's `id`, and `results` by user: `connections` that it was sent to, `stored`, `muted`.
+
+        Raises:
+            BadRequest: a field is not what it must be; the sentence names it.
+            Unavailable: the database cannot be reached; nothing was sent.
+        """
+        users = [to] if isinstance(to, (str, int)) else to
+        return await self._notify(_draft(to=tuple(str(user) for user in users), **content))
+
+    async def notify_followers(self, topic: str, **content: Any) -> SendResult:
+        """Notify everybody who follows a topic, but its sender.
+
+        Args:
+            topic: its name.
+            content: as for `notify`.
+
+        Raises:
+            BadRequest: a field is not what it must be; the sentence names it.
+            Unavailable: the database cannot be reached; nothing was sent.
+        """
+        return await self._notify(_draft(audience="topic", topic=topic, **content))
+
+    async def announce(self, **content: Any) -> SendResult:
+        """Notify everyone: who is here now, and who comes before it expires. It is stored once.
+
+        Args:
+            content: as for `notify`; `category` is "announcement" by default.
+
+        Raises:
+            BadRequest: a field is not what it must be; the sentence names it.
+            Unavailable: the database cannot be reached; nothing was sent.
+        """
+        return await self._notify(_draft(audience="everyone", **({"category": "announcement"} | content)))
+
+    async def _notify(self, draft: Draft) -> SendResult:
+        [result] = await self.node.inbox.sent([draft])
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
+    async def recall(self, notification_id: int) -> None:
+        """Take a notification out of every inbox, and off every screen.
+
+        Args:
+            notification_id: its id.
+
+        Raises:
+            NotFound: there is none.
+            Unavailable: the database cannot be reached.
+        """
+        inbox = self.node.inbox
+        withdrawn: Withdrawn = await outcome_of(lambda done: inbox.recall(notification_id, done))
+        del withdrawn
+
+    async def edit(self, notification_id: int, **changes: Any) -> Notification:
+        """Change a notification wherever it is.
+
+        Args:
+            notification_id: its id.
+            changes: `title`, `body`, `url`, `data`, `expires_at`; what is left out stays.
+
+        Raises:
+            NotFound: there is none, or it was recalled, or is over.
+            BadRequest: a field is not what it must be; the sentence names it.
+            Unavailable: the database cannot be reached.
+        """
+        edit = _struct(Edit, changes)
+        inbox = self.node.inbox
+        edited: Edited = await outcome_of(lambda done: inbox.edit(notification_id, edit, done))
+        return inbox.plain(edited.notice)
+
+    async def inbox(
+        self,
+        user_id: str | int,
+        *,
+        state: EntryState = "inbox",
+        category: str | None = None,
+        topic: str | None = None,
+        before: int | None = None,
+        limit: int = 20,
+        digest: bool = False,
+    ) -> InboxPage:
+        """Some of a user's inbox.
+
+        Args:
+            user_id: whose.
+            state: "inbox" is what is not archived; "unread", "unseen", "read", "archived", "all".
+            category, topic: only those.
+            before: only ids below: the `next` of the page before.
+            limit: how many, at most.
+            digest: those of one topic as one, with how many there are.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        which = Filter(category=category, topic=topic, state=state, before=before, limit=limit, digest=digest)
+        page = await self.node.inbox.store.page(str(user_id), which, self.node.clock.wall_ms())
+        return InboxPage([shown(entry, "silent") for entry in page.entries], page.unread, page.next)
+
+    async def follow(self, user_id: str | int, topic: str) -> bool:
+        """Have a user follow a topic; whether they did not before.
+
+        Args:
+            user_id: who.
+            topic: what.
+
+        Raises:
+            BadRequest: that is no user with an inbox, or no topic.
+            LimitReached: the user follows too much.
+            Unavailable: the database cannot be reached.
+        """
+        check_users([str(user_id)])
+        store = self.node.inbox.store
+        changed: int = await outcome_of(lambda done: store.follow([str(user_id)], check_topic(topic), MOST_FOLLOWED, done))
+        return changed > 0
+
+    async def unfollow(self, user_id: str | int, topic: str) -> bool:
+        """Have a user no longer follow a topic; whether they did.
+
+        Args:
+            user_id: who.
+            topic: what.
+
+        Raises:
+            BadRequest: that is no topic.
+            Unavailable: the database cannot be reached.
+        """
+        store = self.node.inbox.store
+        changed: int = await outcome_of(lambda done: store.unfollow([str(user_id)], check_topic(topic), done))
+        return changed > 0
+
+
+def _draft(**fields: Any) -> Draft:
+    sender = fields.get("sender")
+    if sender is not None and not isinstance(sender, Person):
+        fields["sender"] = Person(sender.id, sender.name, sender.info, sender.anonymous)
+    draft: Draft = _struct(Draft, {"category": "message"} | fields)
+    return draft
+
+
+def _struct(kind: Any, fields: dict[str, Any]) -> Any:
+    """A Struct of keyword arguments; `data` becomes JSON.
+
+    Raises:
+        BadRequest: there is no such field, or the data is no JSON.
+    """
+    if fields.get("data") is not None:
+        try:
+            fields = fields | {"data": msgspec.Raw(msgspec.json.encode(fields["data"]))}
+        except (TypeError, ValueError, RecursionError) as error:
+            raise BadRequest(f"data: {error}.") from None
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise BadRequest(f"{error}.") from None
