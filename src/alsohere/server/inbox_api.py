@@ -243,8 +243,8 @@ class InboxApi:
     async def notify(self, body: NotificationBody, key: str | None) -> SendAnswer:
         """Send a notification: now to who is here, later to who is not.
 
-        It is stored when this is answered. `Idempotency-Key`, or `key`, makes a repetition harmless: it is answered with the id of
-        the first.
+        It is stored when this is answered. `Idempotency-Key`, or `key`, makes a repetition harmless: the first one's id is the
+        answer.
         """
         [result] = await self._inbox.sent([draft_of(body, key)])
         if isinstance(result, Refusal):
