@@ -113,6 +113,7 @@ class Config(BaseSettings):
     connections_per_user: int = Field(100, ge=1, description="connections of one user")
     connections_per_client: int = Field(2_000, ge=0, description="sessions of one address; 0: as many as there are")
     pending_per_client: int = Field(1_000, ge=1, description="sessions of one address that have not joined a namespace")
+    rooms: int = Field(100_000, ge=1, description="rooms that anybody is in or watches, in one process")
     rooms_per_connection: int = Field(32, ge=1, description="rooms that one connection is in")
     watches_per_connection: int = Field(100, ge=1, description="rooms that one connection watches")
     locks_per_connection: int = Field(32, ge=1, description="locks that one connection holds or waits for")

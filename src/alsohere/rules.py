@@ -39,6 +39,7 @@ def node_rules(config: Config) -> NodeRules:
         connections_per_user=config.connections_per_user,
         connections_per_client=config.connections_per_client,
         pending_per_client=config.pending_per_client,
+        rooms=config.rooms,
         rooms_per_connection=config.rooms_per_connection,
         watches_per_connection=config.watches_per_connection,
         locks_per_connection=config.locks_per_connection,

@@ -187,6 +187,26 @@ def test_who_may_not_become_somebody_else_stays_who_they_are(world: World):
     assert ann.connection.user.id == "ann"
 
 
+def test_a_node_has_so_many_rooms():  # S4, P11
+    world = World(NodeRules(rooms=3, leave_grace_s=2.0))
+    ann, bob = world.client("ann"), world.client("bob")
+    assert ann.call("room:enter", {"room": "/a"})["ok"]  # and @online
+    assert bob.call("room:watch", {"rooms": ["/b"]})["ok"]
+    assert ann.call("room:watch", {"rooms": ["/a", "/b"]})["ok"], "one more that looks is no room"
+    assert ann.call("room:enter", {"room": "/c"})["ok"]
+    for command, argument in (("room:enter", {"room": "/d"}), ("room:watch", {"rooms": ["/a", "/d"]})):
+        assert bob.call(command, argument)["error"]["code"] == "limit"
+    with pytest.raises(LimitReached):
+        world.node.enter(bob.connection, "/d", None, "none")
+    assert bob.call("room:enter", {"room": "/c"})["ok"]
+    for client in (ann, bob):
+        client.lose_transport()
+    cem = world.client("cem")
+    assert cem.call("room:enter", {"room": "/x", "watch": "none"})["error"]["code"] == "limit", "a grace keeps a room"
+    world.pass_time(2.1)
+    assert cem.call("room:enter", {"room": "/x", "watch": "none"})["ok"]
+
+
 def test_a_user_with_all_connections_they_may_have_gets_new_tokens_and_no_new_tabs():
     world = World(NodeRules(connections_per_user=1))
     ann, bob = world.client("ann"), world.client("bob")

@@ -95,6 +95,16 @@ class Hub:
         """How many rooms anybody of this node is in or watches."""
         return len(self._audiences)
 
+    def check_room(self, room: str, most: int) -> None:
+        """LimitReached if this would be one room too many: nobody is in it or watches it, and there are `most` already.
+
+        Those that only a grace keeps count too, or whoever comes and goes fast enough could make any number of them.
+        """
+        if max(len(self._audiences), self._roster.room_count) < most or room in self._audiences:
+            return
+        if self._roster.room(room) is None:
+            raise LimitReached("There are as many rooms as this server keeps; try again later.", retry_after_ms=10_000)
+
     def part(self, connection: Connection, room: str) -> None:
         """The connection is no longer in the room."""
         audience = self._audiences.get(room)

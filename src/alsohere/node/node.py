@@ -59,6 +59,7 @@ class NodeRules(msgspec.Struct, frozen=True):
     connections_per_user: int = 100
     connections_per_client: int = 2_000
     pending_per_client: int = 1_000
+    rooms: int = 100_000
     rooms_per_connection: int = 32
     watches_per_connection: int = 100
     locks_per_connection: int = 32
@@ -267,6 +268,7 @@ class Node:
         # @online is one of them and does not count against the limit.
         if room not in rooms and len(rooms) > self.rules.rooms_per_connection:
             raise LimitReached(f"A connection is in at most {self.rules.rooms_per_connection} rooms; leave one first.")
+        self.hub.check_room(room, self.rules.rooms)
         self._apply(self.presence.enter(connection.sid, room, checked, self.clock.wall_ms()), connection.user.id)
         if room != ONLINE:
             self.hub.join(connection, room)
@@ -302,9 +304,11 @@ class Node:
         self.hub.unwatch(connection, room)
 
     def check_watch_limit(self, connection: Connection, rooms: list[str]) -> None:
-        """LimitReached if watching these too would be too many."""
+        """LimitReached if watching these too would be too many, for the connection or for the node."""
         if len({*(connection.watches or ()), *rooms}) > self.rules.watches_per_connection:
             raise LimitReached(f"A connection watches at most {self.rules.watches_per_connection} rooms; unwatch some first.")
+        for room in rooms:
+            self.hub.check_room(room, self.rules.rooms)
 
     def watch_ranking(self, connection: Connection, prefix: str, limit: int) -> list[RoomCount]:
         """`ranking:watch`."""
