@@ -32,6 +32,11 @@ PING, CLOSE = WSMsgType.PING, WSMsgType.CLOSE
 SMALL_BYTES = 1000
 READ_BUFFER_BYTES = 2048
 
+# Who is sent away has to hear it. A connection that is closed with bytes of theirs unread ends in a reset, which may overtake
+# the `41` and the code; so they are read, and thrown away, until the client answers the close or this has passed.
+LINGER_S = 1.0
+_SENT_AWAY = frozenset({CloseCode.FORBIDDEN, CloseCode.RATE})
+
 
 class _Silence:
     """A logger for picows, which otherwise makes one per connection."""
@@ -123,6 +128,9 @@ class WebSocket(WSListener):
         if transport is None or transport.is_disconnected:
             return
         transport.send_close(int(code), reason.encode()[:120])
+        if code in _SENT_AWAY:
+            asyncio.get_running_loop().call_later(LINGER_S, transport.disconnect, False)
+            return
         # A client that reads nothing would keep a graceful close waiting for as long as TCP likes.
         transport.disconnect(graceful=transport.underlying_transport.get_write_buffer_size() == 0)
 
