@@ -12,7 +12,7 @@ from support.servers import ServerProcess, wait_for
 
 ROOM = "/attacked"
 _ENTER_FRAME = frame(TEXT, b'420["room:enter",{"room":"%s","watch":"none"}]' % ROOM.encode())
-GAUGES = ("sessions", "connections", "users_online", "rooms", "watched_rooms")
+GAUGES = ("sessions", "connections", "users_online", "rooms", "watched_rooms", "locks_held", "lock_waiters")
 
 
 class Bystander(RawClient):
@@ -83,11 +83,12 @@ class Bystander(RawClient):
 
     def assert_undisturbed(self) -> None:
         """The server is as it was, this connection works, and whoever came has left exactly once."""
-        wait_for(lambda: self._gauges() == self._calm, what=f"the server to be as it was ({self._gauges()}, {self._calm})")
         self._updates += 1
         assert self.call("room:update", {"room": ROOM, "state": {"turn": self._updates}}) == {"ok": True}
-        while self._updated != self._updates:
+        # Their last frame, rather than gauges again and again: it comes as soon as they are gone.
+        while self._updated != self._updates or any(events[-1] == "enter" for events in self.seen.values()):
             self.receive()
+        wait_for(lambda: self._gauges() == self._calm, what=f"the server to be as it was ({self._gauges()}, {self._calm})")
         seen, self.seen = self.seen, {}
         assert all(events == ["enter", "leave"] for events in seen.values()), seen
 

@@ -11,12 +11,17 @@ from pathlib import Path
 import pytest
 
 from hostile.bystander import Bystander
+from hostile.slow_attack import SlowAttack
 from support.servers import ServerProcess
 
 TESTS = Path(__file__).parents[1]
-CONNECT_TIMEOUT_S = 1.0
+CONNECT_TIMEOUT_S = 0.6
 PENDING_PER_CLIENT = 30
 CONNECTIONS_PER_USER = 4
+ROOMS = 100
+LOCK_QUEUE = 3
+LOCK_GRACE_S = 0.05
+LOCK_REQUEST_S = 0.2
 
 ENVIRONMENT = {
     "ALSOHERE_ANONYMOUS": "1",  # and not --dev, which lets more origins in
@@ -24,6 +29,10 @@ ENVIRONMENT = {
     "ALSOHERE_CONNECT_TIMEOUT_S": str(CONNECT_TIMEOUT_S),
     "ALSOHERE_PENDING_PER_CLIENT": str(PENDING_PER_CLIENT),
     "ALSOHERE_CONNECTIONS_PER_USER": str(CONNECTIONS_PER_USER),
+    "ALSOHERE_ROOMS": str(ROOMS),
+    "ALSOHERE_LOCK_QUEUE": str(LOCK_QUEUE),
+    "ALSOHERE_LOCK_GRACE_S": str(LOCK_GRACE_S),
+    "ALSOHERE_LOCK_REQUEST_S": str(LOCK_REQUEST_S),
     "ALSOHERE_PING_INTERVAL_S": "60",  # a client written by hand cannot answer while a test does something else
     "ALSOHERE_LEAVE_GRACE_S": "0.01",
     "ALSOHERE_DRAIN_S": "0.1",
@@ -72,3 +81,13 @@ def bystander(_bystander: Bystander) -> Iterator[Bystander]:
     """Asked after the test."""
     yield _bystander
     _bystander.assert_undisturbed()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slow_attack(request: pytest.FixtureRequest) -> Iterator[SlowAttack | None]:
+    """Goes on beside all other tests, on a server of its own, and is asked about at the end."""
+    if all(item.path.name != "test_slow_requests.py" for item in request.session.items):
+        yield None
+        return
+    with ServerProcess(*COMMANDS["native"], env=ENVIRONMENT | {"ALSOHERE_PING_INTERVAL_S": "300"}) as server:
+        yield SlowAttack(server)

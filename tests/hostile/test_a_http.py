@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from threading import Thread
-
 import pytest
 
 from hostile.bystander import Bystander, Process
 from hostile.conftest import ENVIRONMENT
 from hostile.marks import native
-from hostile.wire import CLOSE, ENDPOINT, Line, PollingClient, fetch, frame
+from hostile.wire import CLOSE, ENDPOINT, Line, fetch, frame
 from support.servers import ServerProcess, wait_for
 
 MAX_PAYLOAD_BYTES = 1_000_000
@@ -62,76 +59,6 @@ def test_h12_lengths_that_two_readers_read_differently(server: ServerProcess, by
         line.request(f"POST {ENDPOINT}?EIO=4&transport=polling&sid=x", headers, smuggled)
         assert line.answer().status == 400
         line.everything()
-
-
-class SlowLine(Thread):
-    """Sends one byte after the other until the server has had enough.
-
-    Args:
-        server: whom to call.
-        start: what is sent at once.
-        then: what follows, byte by byte.
-    """
-
-    def __init__(self, server: ServerProcess, start: bytes, then: bytes) -> None:
-        super().__init__()
-        self.ended_after_s: float | None = None
-        self.answer = b""
-        self._line = Line(server, timeout_s=0.5)
-        self._line.send(start)
-        self._then = then
-        self.start()
-
-    def run(self) -> None:
-        began_s = time.monotonic()
-        while self.ended_after_s is None and time.monotonic() < began_s + 20:
-            try:
-                self._line.send(self._then[:1])
-                self._then = self._then[1:]
-                self.answer = self._line.everything()
-                self.ended_after_s = time.monotonic() - began_s
-            except TimeoutError:
-                continue  # not yet: the next byte
-            except ConnectionError:
-                self.ended_after_s = time.monotonic() - began_s
-        self._line.socket.close()
-
-
-SLOW_HEADS = {
-    "nothing": (b"", b""),
-    "first-head": (b"GET /livez HTTP/1.1\r\n", b"X-Slow: " + b"a" * 100),
-    "second-head": (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET /livez HTTP/1.1\r\n", b"X-Slow: " + b"a" * 100),
-    "empty-lines": (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n" * 100),
-    "body-that-nobody-reads": (b"POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", b"a" * 100),
-}
-
-
-@pytest.fixture(scope="module")
-def slow_lines(server: ServerProcess) -> dict[str, SlowLine]:
-    """All of them at once, so that the suite waits only once."""
-    client = PollingClient(server).handshake().join("slow-poster-0001")
-    head = f"POST {client.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode()
-    lines = {name: SlowLine(server, *sent) for name, sent in SLOW_HEADS.items()} | {"post": SlowLine(server, head, b"4" * 100)}
-    for line in lines.values():
-        line.join()
-    assert client.get().code == 1
-    return lines
-
-
-@native
-@pytest.mark.parametrize("attack", list(SLOW_HEADS))
-def test_h13_slowloris(slow_lines: dict[str, SlowLine], bystander: Bystander, attack: str) -> None:
-    ended_after_s = slow_lines[attack].ended_after_s
-    assert ended_after_s is not None
-    assert ended_after_s < 13
-
-
-@native
-def test_h14_a_slow_body(slow_lines: dict[str, SlowLine], bystander: Bystander) -> None:
-    slow = slow_lines["post"]
-    assert slow.answer.startswith(b"HTTP/1.1 408 ")
-    assert slow.ended_after_s is not None
-    assert slow.ended_after_s < 12
 
 
 @native
