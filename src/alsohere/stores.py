@@ -27,19 +27,21 @@ class Stores:
         self._database: Store | None = None
         self.locks: LockStore
         self.history: HistoryStore
-        self.inbox: InboxStore = MemoryInbox(first_fence)
+        self.inbox: InboxStore
         if config.keeps_nothing:
             locks = MemoryLocks(first_fence)
-            self.locks, self.history = locks, MemoryHistory(locks)
+            self.locks, self.history, self.inbox = locks, MemoryHistory(locks), MemoryInbox(first_fence)
             return
         # Imported here: SQLAlchemy is a fifth of a second and 12 MB.
         from alsohere.backends.sql.history import SqlHistory
+        from alsohere.backends.sql.inbox import SqlInbox
         from alsohere.backends.sql.locks import SqlLocks
         from alsohere.backends.sql.store import Store
 
         self._database = Store(config.database_url.get_secret_value())
         self.locks = SqlLocks(self._database.writer)
         self.history = SqlHistory(self._database)
+        self.inbox = SqlInbox(self._database)
 
     @property
     def figures(self) -> StoreFigures | None:

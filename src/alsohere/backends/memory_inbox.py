@@ -9,7 +9,7 @@ import msgspec
 from alsohere.backends.memory_follows import MemoryFollows
 from alsohere.domain.attention import is_muted
 from alsohere.domain.drafts import check_draft, check_edit, check_marking
-from alsohere.domain.inbox import NEW, concerns, edited, is_open, is_over, listed, marked, noticed, receipt, unread_of
+from alsohere.domain.inbox import NEW, concerns, edited, is_open, is_over, listed, marked, noticed, pruned, receipt, unread_of
 from alsohere.errors import NotFound, Refusal
 from alsohere.notices import (
     Arrival,
@@ -139,25 +139,24 @@ class MemoryInbox(MemoryFollows):
         done(Edited(notice, self._users(notice)))
 
     def prune(self, before_ms: int, after: int, most: int, done: Callable[[int | Refusal | None], None]) -> None:
-        old = [notice for notice in self._notices.values() if notice.id > after and notice.created_at < before_ms][:most]
-        for notice in old:
-            self._prune(notice, before_ms)
-        done(old[-1].id if len(old) == most else None)
+        some = [notice for notice in self._notices.values() if notice.id > after][:most]
+        for notice in some:
+            recalled = notice.id in self._recalled
+            fate = pruned(
+                *(notice.created_at, notice.starts_at, notice.expires_at, notice.audience), before_ms, recalled=recalled
+            )
+            if fate == "done":
+                self._remove_done(notice.id)
+            if fate == "all" or (fate == "done" and not self._rows[notice.id]):
+                self._remove(notice.id)
+        more = len(some) == most and any(notice.created_at < before_ms for notice in some)
+        done(some[-1].id if more else None)
 
-    def _prune(self, notice: Notice, before_ms: int) -> None:
-        over = notice.id in self._recalled or is_over(notice, before_ms)
-        if notice.starts_at is not None and notice.starts_at >= before_ms and not over:
-            return
-        if notice.audience == "everyone":
-            over = over or notice.expires_at is None
-        else:
-            for user, marks in list(self._rows[notice.id].items()):
-                if marks.read_at is not None or marks.archived_at is not None:
-                    del self._rows[notice.id][user]
-                    self._ids[user].discard(notice.id)
-            over = over or not self._rows[notice.id]
-        if over:
-            self._remove(notice.id)
+    def _remove_done(self, notice_id: int) -> None:
+        for user, marks in list(self._rows[notice_id].items()):
+            if marks.read_at is not None or marks.archived_at is not None:
+                del self._rows[notice_id][user]
+                self._ids[user].discard(notice_id)
 
     def _remove(self, notice_id: int) -> None:
         self._clear(notice_id)

@@ -10,11 +10,13 @@ Rejected: counters that are kept beside the rows. They drift, and nobody can say
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
 from alsohere.errors import BadRequest
 from alsohere.notices import (
+    Audience,
     Digest,
     Draft,
     Edit,
@@ -178,7 +180,25 @@ def unread_of(entries: Iterable[Entry]) -> Unread:
 
 def unread(by_category: dict[str, int]) -> Unread:
     """The counts of categories, those without any left out."""
-    return Unread(sum(by_category.values()), {category: by_category[category] for category in sorted(by_category)})
+    return Unread(
+        sum(by_category.values()), {category: by_category[category] for category in sorted(by_category) if by_category[category]}
+    )
+
+
+def pruned(
+    created_at: int, starts_at: int | None, expires_at: int | None, audience: Audience, before_ms: int, *, recalled: bool
+) -> Literal["all", "done", "nothing"]:
+    """What is removed of a notification when what is older than `before_ms` goes.
+
+    Returns:
+        `all` of it; the rows that are `done` with (read or archived), and with the last of them the rest; or `nothing`.
+        A broadcast without an end ends here; of one that has an end, the rows say who has read it.
+    """
+    if max(created_at, starts_at or 0) >= before_ms:
+        return "nothing"
+    if recalled or (expires_at is not None and expires_at <= before_ms) or (audience == "everyone" and expires_at is None):
+        return "all"
+    return "nothing" if audience == "everyone" else "done"
 
 
 def shown(entry: Entry, show: Show) -> Notification:
