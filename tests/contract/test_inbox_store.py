@@ -1,0 +1,717 @@
+"""What every implementation of `ports.InboxStore` owes, in the words of the port: memory, SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from alsohere.domain.inbox import NEW
+from alsohere.errors import BadRequest, LimitReached, NotFound, Refusal, Unavailable
+from alsohere.facts import Person
+from alsohere.notices import (
+    NOTHING,
+    Arrival,
+    Delivery,
+    Draft,
+    Due,
+    Edit,
+    Edited,
+    Entry,
+    Filter,
+    Marked,
+    Marking,
+    Marks,
+    Notice,
+    Preferences,
+    Quiet,
+    Receipt,
+    Sent,
+    Unread,
+    Withdrawn,
+)
+from alsohere.ports import InboxStore
+from support.databases import DURABLE, KINDS, new_database, rows
+from support.inboxes import draft, opened, sent, told
+from support.loop import asynchronous
+
+NOW, LATER = 1_000, 2_000
+ANN = Person("ann", "Änn \u2603", {"team": "\U0001f600"}, False)
+READ, SEEN, UNREAD, ARCHIVED = (Marking(mark=mark) for mark in ("read", "seen", "unread", "archived"))
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(request.param, tmp_path)
+
+
+@pytest.fixture(params=DURABLE)
+def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(request.param, tmp_path)
+
+
+async def ids(inbox: InboxStore, user: str, now_ms: int = LATER, **which: Any) -> list[int]:
+    return [entry.notice.id for entry in (await inbox.page(user, Filter(**which), now_ms)).entries]
+
+
+async def entry_of(inbox: InboxStore, user: str, notice_id: int, now_ms: int = LATER) -> Entry:
+    page = await inbox.page(user, Filter(state="all", limit=100), now_ms)
+    return next(entry for entry in page.entries if entry.notice.id == notice_id)
+
+
+async def unread(inbox: InboxStore, user: str, now_ms: int = LATER) -> dict[str, int]:
+    counts = (await inbox.unread([user], now_ms))[user]
+    assert counts.total == sum(counts.by_category.values())
+    return counts.by_category
+
+
+# -- Sending -----------------------------------------------------------------------------------------------------------
+
+FULL = Draft(
+    category="publication",
+    to=("bob", "cem"),
+    topic="/posts/títle",
+    title="A \u2603 'title\"",
+    body="Line\nbreaks, <b> and {{ }}",
+    url="/posts/1#2",
+    data=msgspec.Raw(b'{"n":[1,null,"\\u0000\\ud83d"]}'),
+    sender=ANN,
+    room="/posts/1",
+    key="order-7",
+    expires_at=2**52,
+    critical=True,
+)
+
+
+@asynchronous
+async def test_what_is_sent_is_what_is_found(url: str):
+    async with opened(url) as inbox:
+        answer = await sent(inbox, FULL)
+        fields = {name: getattr(FULL, name) for name in Notice.__struct_fields__ if hasattr(FULL, name)}
+        notice = Notice(id=answer.id, created_at=NOW, **fields)
+        assert answer == Sent(answer.id, ("bob", "cem"), frozenset(), notice)
+        assert (await inbox.page("bob", Filter(), LATER)).entries == (Entry(notice, NEW),)
+        assert await inbox.notice(answer.id) == notice
+
+
+@asynchronous
+async def test_what_was_acknowledged_is_there_the_next_time(durable_url: str):  # I7
+    async with opened(durable_url) as inbox:
+        answer = await sent(inbox, FULL)
+    async with opened(durable_url) as inbox:
+        assert (await inbox.page("bob", Filter(), LATER)).entries == (Entry(answer.notice, NEW),)
+
+
+@asynchronous
+async def test_an_answer_comes_after_the_commit(durable_url: str):  # I7
+    async with opened(durable_url) as inbox:
+        seen: asyncio.Queue[Any] = asyncio.Queue()
+        inbox.send([draft("ann")], NOW, lambda _: seen.put_nowait(rows(durable_url, "SELECT user_id, id FROM inbox")))
+        assert await seen.get() == [("ann", 1)]
+
+
+@asynchronous
+async def test_ids_grow_in_the_order_of_asking_over_all_lives(durable_url: str):  # I2
+    found: list[int] = []
+    for _ in range(3):
+        async with opened(durable_url) as inbox:
+            answers = await asyncio.gather(*(told(inbox.send, [draft("ann"), draft("bob")], NOW) for _ in range(20)))
+            found += [one.id for answer in answers for one in answer]
+            await told(inbox.recall, found[-1], NOW)
+            await told(inbox.prune, LATER, 0, 1000)
+    assert found == sorted(set(found))
+
+
+@asynchronous
+async def test_a_draft_that_cannot_be_kept_is_refused_alone(url: str):
+    async with opened(url) as inbox:
+        bad = [
+            draft("ann", title=""),
+            draft(),
+            draft("~ann"),
+            draft("a\0b"),
+            draft("ann", title="\0"),
+            draft("ann", key="\ud83d"),
+        ]
+        answers = await told(inbox.send, [draft("ann"), *bad, draft("ann")], NOW)
+        assert [isinstance(answer, BadRequest) for answer in answers] == [False, *[True] * len(bad), False]
+        assert await ids(inbox, "ann") == [answers[-1].id, answers[0].id]
+        assert await told(inbox.send, [], NOW) == []
+
+
+@asynchronous
+async def test_many_drafts_to_many_users_are_all_there_in_order(url: str):
+    async with opened(url) as inbox:
+        drafts = [draft(*(f"u{number % 7}-{at}" for at in range(300)), title=str(number)) for number in range(20)]
+        answers = await told(inbox.send, drafts, NOW)
+        assert [answer.notice.title for answer in answers] == [str(number) for number in range(20)]
+        assert [answer.id for answer in answers] == sorted(answer.id for answer in answers)
+        assert await ids(inbox, "u0-299") == [answers[number].id for number in (14, 7, 0)]
+
+
+@asynchronous
+async def test_who_is_named_twice_gets_it_once(url: str):
+    async with opened(url) as inbox:
+        answer = await sent(inbox, draft("ann", "bob", "ann"))
+        assert answer.to == ("ann", "bob")
+        assert await ids(inbox, "ann") == [answer.id]
+
+
+# -- Keys --------------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_the_same_key_again_stores_nothing(url: str):  # I3
+    async with opened(url) as inbox:
+        first = await sent(inbox, draft("ann", key="k"))
+        assert await sent(inbox, draft("ann", "bob", key="k", title="other")) == Sent(first.id)
+        together = await told(inbox.send, [draft("ann", key="j"), draft("ann", key="j")], NOW)
+        assert together[1] == Sent(together[0].id)
+        assert await ids(inbox, "ann") == [together[0].id, first.id]
+        assert await ids(inbox, "bob") == []
+
+
+@asynchronous
+async def test_keys_of_different_senders_are_different(url: str):  # I3
+    async with opened(url) as inbox:
+        scoped = [await sent(inbox, draft("ann", key="k", scope=scope)) for scope in ("", "bob", "cem")]
+        assert len({answer.id for answer in scoped}) == 3
+
+
+@asynchronous
+async def test_a_key_is_known_in_the_next_life_and_after_a_recall(durable_url: str):  # I3
+    async with opened(durable_url) as inbox:
+        first = await sent(inbox, draft("ann", key="k"))
+        await told(inbox.recall, first.id, NOW)
+    async with opened(durable_url) as inbox:
+        assert await sent(inbox, draft("ann", key="k")) == Sent(first.id)
+        assert await ids(inbox, "ann") == []
+
+
+# -- Marks -------------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_who_reads_has_seen_it_and_it_was_delivered(url: str):
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("ann", sender=ANN))
+        answer = await told(inbox.mark, "ann", Marking(mark="seen", ids=(one.id,)), 1100)
+        assert answer == Marked((Receipt(one.id, "ann", "ann", 1100, None),), Unread(1, {"message": 1}))
+        answer = await told(inbox.mark, "ann", Marking(mark="read", ids=(one.id, one.id)), 1200)
+        assert answer == Marked((Receipt(one.id, "ann", "ann", 1100, 1200),), NOTHING)
+        assert (await entry_of(inbox, "ann", one.id)).marks == Marks(1100, 1100, 1200)
+
+
+@asynchronous
+async def test_the_first_time_counts(url: str):
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("ann"))
+        for mark in ("read", "archived", "seen", "read", "archived"):
+            await told(inbox.mark, "ann", Marking(mark=mark, ids=(one.id,)), LATER)
+        assert (await told(inbox.mark, "ann", Marking(mark="read", ids=(one.id,)), 9999)).changed == ()
+        assert (await entry_of(inbox, "ann", one.id)).marks == Marks(LATER, LATER, LATER, LATER)
+
+
+@asynchronous
+async def test_what_is_unread_again_comes_back_from_the_archive(url: str):  # I4
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("ann"))
+        await told(inbox.mark, "ann", ARCHIVED, NOW)
+        assert await unread(inbox, "ann") == {}
+        answer = await told(inbox.mark, "ann", Marking(mark="unread", ids=(one.id,)), NOW)
+        assert answer.unread == Unread(1, {"message": 1})
+        assert (await entry_of(inbox, "ann", one.id)).marks == Marks(NOW, NOW)
+
+
+@asynchronous
+async def test_a_mark_is_of_ids_or_of_what_is_in_the_inbox_up_to_one_or_of_all(url: str):
+    async with opened(url) as inbox:
+        sends = [await sent(inbox, draft("ann", category="abc"[number % 3], topic=f"/{number % 2}")) for number in range(12)]
+        everything = [one.id for one in sends]
+
+        async def changed(**marking: Any) -> list[int]:
+            answer = await told(inbox.mark, "ann", Marking(mark="read", **marking), NOW)
+            return [everything.index(one.id) for one in answer.changed]
+
+        assert await changed(ids=(everything[5], everything[3], 10**9)) == [3, 5]
+        assert await changed(ids=()) == []
+        assert await changed(up_to=everything[3]) == [0, 1, 2]
+        assert await changed(category="a") == [6, 9]
+        assert await changed(topic="/0") == [4, 8, 10]
+        assert await changed(topic="/1", category="c", up_to=everything[10]) == []
+        assert await changed() == [7, 11]
+
+
+@asynchronous
+async def test_marks_of_all_leave_the_archive_alone(url: str):
+    async with opened(url) as inbox:
+        first, second = await sent(inbox, draft("ann")), await sent(inbox, draft("ann"))
+        await told(inbox.mark, "ann", Marking(mark="archived", ids=(first.id,)), NOW)
+        assert [one.id for one in (await told(inbox.mark, "ann", READ, NOW)).changed] == [second.id]
+        assert [one.id for one in (await told(inbox.mark, "ann", UNREAD, NOW)).changed] == [second.id]
+
+
+@asynchronous
+async def test_nobody_marks_what_is_not_theirs(url: str):  # H96
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("ann"))
+        answer = await told(inbox.mark, "bob", Marking(mark="read", ids=(one.id,)), NOW)
+        assert answer == Marked((), NOTHING)
+        assert (await entry_of(inbox, "ann", one.id)).marks == NEW
+
+
+@pytest.mark.parametrize(
+    ("marking", "refusal"),
+    [
+        (Marking(mark="read", ids=tuple(range(501))), LimitReached),
+        (Marking(mark="read", ids=(1,), up_to=2), BadRequest),
+        (Marking(mark="read", ids=(2**63,)), BadRequest),
+        (Marking(mark="read", up_to=-1), BadRequest),
+        (Marking(mark="read", category="\0"), BadRequest),
+        (Marking(mark="read", topic="\ud83d"), BadRequest),
+    ],
+)
+@asynchronous
+async def test_a_mark_that_is_none_is_refused(url: str, marking: Marking, refusal: type[Refusal]):  # H97
+    async with opened(url) as inbox:
+        assert type(await told(inbox.mark, "ann", marking, NOW)) is refusal
+
+
+# -- Deliveries --------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_the_first_acknowledgement_counts(url: str):
+    async with opened(url) as inbox:
+        one, two = await sent(inbox, draft("ann", "bob", sender=ANN)), await sent(inbox, draft("ann"))
+        deliveries = [
+            Delivery("ann", one.id, 5),
+            Delivery("bob", one.id, 6),
+            Delivery("ann", one.id, 7),
+            Delivery("cem", one.id, 8),
+        ]
+        assert await told(inbox.delivered, deliveries) == [
+            Receipt(one.id, "ann", "ann", 5, None),
+            Receipt(one.id, "bob", "ann", 6, None),
+        ]
+        assert await told(
+            inbox.delivered, [Delivery("ann", one.id, 9), Delivery("ann", two.id, 9), Delivery("ann", 10**9, 9)]
+        ) == [Receipt(two.id, "ann", None, 9, None)]
+        assert (await entry_of(inbox, "ann", one.id)).marks == Marks(5)
+        assert await told(inbox.delivered, []) == []
+
+
+@asynchronous
+async def test_what_was_delivered_no_longer_waits(url: str):  # I1
+    async with opened(url) as inbox:
+        sends = [await sent(inbox, draft("ann")) for _ in range(5)]
+        await told(inbox.delivered, [Delivery("ann", sends[1].id, 5)])
+        await told(inbox.mark, "ann", Marking(mark="seen", ids=(sends[2].id,)), NOW)
+        await told(inbox.mark, "ann", Marking(mark="archived", ids=(sends[3].id,)), NOW)
+        waiting = await inbox.waiting("ann", 0, 9, LATER)
+        assert [entry.notice.id for entry in waiting] == [sends[0].id, sends[4].id]
+        assert [entry.notice.id for entry in await inbox.waiting("ann", sends[0].id, 9, LATER)] == [sends[4].id]
+        assert [entry.notice.id for entry in await inbox.waiting("ann", 0, 1, LATER)] == [sends[0].id]
+
+
+# -- Broadcasts --------------------------------------------------------------------------------------------------------
+
+TO_ALL = Draft(category="announcement", audience="everyone", title="all")
+
+
+@asynchronous
+async def test_a_broadcast_is_one_row_until_somebody_does_something(durable_url: str):  # I5
+    async with opened(durable_url) as inbox:
+        one = await sent(inbox, TO_ALL)
+        assert (one.to, one.notice.audience) == ((), "everyone")
+        people = [f"u{number}" for number in range(1000)]
+        assert await inbox.unread(people, LATER) == dict.fromkeys(people, Unread(1, {"announcement": 1}))
+        assert rows(durable_url, "SELECT count(*) FROM notifications") == [(1,)]
+        assert rows(durable_url, "SELECT count(*) FROM inbox") == [(0,)]
+        await told(inbox.delivered, [Delivery("u1", one.id, NOW)])
+        await told(inbox.mark, "u2", READ, NOW)
+        assert rows(durable_url, "SELECT user_id FROM inbox ORDER BY user_id") == [("u1",), ("u2",)]
+        assert [await unread(inbox, user) for user in ("u1", "u2", "u3")] == [{"announcement": 1}, {}, {"announcement": 1}]
+
+
+@asynchronous
+async def test_a_broadcast_stands_among_the_others(url: str):  # I5
+    async with opened(url) as inbox:
+        mine, all_, mine_too = await sent(inbox, draft("ann")), await sent(inbox, TO_ALL), await sent(inbox, draft("ann"))
+        assert await ids(inbox, "ann") == [mine_too.id, all_.id, mine.id]
+        assert [entry.notice.id for entry in await inbox.waiting("ann", 0, 2, LATER)] == [mine.id, all_.id]
+        assert [one.id for one in (await told(inbox.mark, "ann", READ, NOW)).changed] == [mine.id, all_.id, mine_too.id]
+        assert await ids(inbox, "ann", state="unread") == []
+        assert await told(inbox.mark, "ann", UNREAD, NOW) == Marked(
+            tuple(Receipt(one.id, "ann", None, NOW, None) for one in (mine, all_, mine_too)),
+            Unread(3, {"announcement": 1, "message": 2}),
+        )
+        assert await inbox.waiting("ann", 0, 9, LATER) == []
+
+
+@asynchronous
+async def test_who_acknowledges_a_broadcast_has_not_read_it(url: str):
+    async with opened(url) as inbox:
+        one = await sent(inbox, TO_ALL)
+        assert await told(inbox.delivered, [Delivery("ann", one.id, 5)]) == [Receipt(one.id, "ann", None, 5, None)]
+        assert (await entry_of(inbox, "ann", one.id)).marks == Marks(5)
+        assert await told(inbox.mark, "ann", UNREAD, NOW) == Marked((), Unread(1, {"announcement": 1}))
+
+
+# -- Topics ------------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_the_followers_of_a_topic_get_it_and_its_sender_does_not(url: str):
+    async with opened(url) as inbox:
+        assert await told(inbox.follow, ["cem", "ann", "bob", "ann"], "/posts/1", 10) == 3
+        assert await told(inbox.follow, ["ann"], "/posts/1", 10) == 0
+        await told(inbox.follow, ["dia"], "/posts/2", 10)
+        one = await sent(inbox, Draft(category="subscription", audience="topic", topic="/posts/1", title="t", sender=ANN))
+        assert one.to == ("bob", "cem")
+        assert [await ids(inbox, user) for user in ("ann", "bob", "cem", "dia")] == [[], [one.id], [one.id], []]
+
+
+@asynchronous
+async def test_what_was_asked_for_in_one_order_happens_in_it(url: str):
+    async with opened(url) as inbox:
+        to_topic = Draft(category="subscription", audience="topic", topic="/t", title="t")
+        steps = [(inbox.follow, ["ann"], "/t", 9), (inbox.send, [to_topic], NOW), (inbox.unfollow, ["ann", "bob"], "/t")]
+        steps += [(inbox.send, [to_topic], NOW), (inbox.mark, "ann", READ, NOW)]
+        answers = await asyncio.gather(*(told(*step) for step in steps))
+        assert (answers[0], answers[1][0].to, answers[2], answers[3][0].to) == (1, ("ann",), 1, ())
+        assert [one.id for one in answers[4].changed] == [answers[1][0].id]
+
+
+@asynchronous
+async def test_followers_and_topics_are_listed(url: str):
+    async with opened(url) as inbox:
+        people = ["Zoë", "ann", "bob", "Änn", "z"]
+        await told(inbox.follow, people, "/t", 9)
+        in_order = sorted(people, key=str.encode)
+        assert await inbox.followers("/t", "", 3) == in_order[:3]
+        assert await inbox.followers("/t", in_order[2], 3) == in_order[3:]
+        await told(inbox.follow, ["ann"], "/a", 9)
+        assert await inbox.topics("ann") == ["/a", "/t"]
+        assert await inbox.topics("nobody") == []
+
+
+@asynchronous
+async def test_nobody_follows_more_than_they_may_and_then_none_does(url: str):
+    async with opened(url) as inbox:
+        for number in range(3):
+            await told(inbox.follow, ["ann"], f"/{number}", 3)
+        assert type(await told(inbox.follow, ["bob", "ann"], "/t", 3)) is LimitReached
+        assert await inbox.followers("/t", "", 9) == []
+        assert await told(inbox.follow, ["ann"], "/0", 3) == 0
+
+
+# -- Preferences -------------------------------------------------------------------------------------------------------
+
+
+def wish(**fields: Any):
+    return lambda before: msgspec.structs.replace(before, **fields)
+
+
+@asynchronous
+async def test_preferences_are_kept(url: str):
+    async with opened(url) as inbox:
+        quiet = Quiet("22:00", "07:00", "Europe/Prague")
+        after = await told(inbox.prefer, "ann", wish(categories=frozenset({"a", "b"}), quiet=quiet))
+        assert after == Preferences(frozenset({"a", "b"}), frozenset(), quiet)
+        after = await told(inbox.prefer, "ann", wish(topics=frozenset({"/t"})))
+        assert await inbox.preferences(["ann", "bob"]) == {"ann": after, "bob": Preferences()}
+        await told(inbox.prefer, "ann", lambda _: Preferences())
+        assert await inbox.preferences(["ann"]) == {"ann": Preferences()}
+
+
+@asynchronous
+async def test_preferences_that_are_refused_stay(url: str):
+    def refuse(_: Preferences) -> Preferences:
+        raise BadRequest("no")
+
+    async with opened(url) as inbox:
+        before = await told(inbox.prefer, "ann", wish(topics=frozenset({"/t"})))
+        assert type(await told(inbox.prefer, "ann", refuse)) is BadRequest
+        assert await inbox.preferences(["ann"]) == {"ann": before}
+
+
+@asynchronous
+async def test_an_answer_says_who_has_muted_it_and_it_is_stored_all_the_same(url: str):  # I1
+    async with opened(url) as inbox:
+        await told(inbox.prefer, "ann", wish(categories=frozenset({"message"})))
+        await told(inbox.prefer, "bob", wish(topics=frozenset({"/t"})))
+        await told(inbox.follow, ["ann", "bob", "cem"], "/t", 9)
+        assert (await sent(inbox, draft("ann", "bob"))).muted == {"ann"}
+        assert (await sent(inbox, draft("ann", "bob", topic="/t"))).muted == {"ann", "bob"}
+        assert (await sent(inbox, draft("ann", "bob", topic="/t", critical=True))).muted == set()
+        assert (await sent(inbox, draft(audience="topic", topic="/t", category="other"))).muted == {"bob"}
+        assert await unread(inbox, "ann") == {"message": 3, "other": 1}
+
+
+@asynchronous
+async def test_preferences_of_before_are_known_in_the_next_life(durable_url: str):
+    async with opened(durable_url) as inbox:
+        await told(inbox.prefer, "ann", wish(categories=frozenset({"message"})))
+    async with opened(durable_url) as inbox:
+        assert (await sent(inbox, draft("ann"))).muted == {"ann"}
+
+
+# -- Recall, edit, time ------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_a_recall_takes_it_from_everybody(url: str):  # I6
+    async with opened(url) as inbox:
+        one, all_ = await sent(inbox, draft("ann", "bob", key="k")), await sent(inbox, TO_ALL)
+        await told(inbox.mark, "bob", READ, NOW)
+        assert await told(inbox.recall, one.id, NOW) == Withdrawn(one.id, ("ann", "bob"))
+        assert await told(inbox.recall, all_.id, NOW) == Withdrawn(all_.id, None)
+        assert await told(inbox.recall, one.id, NOW) == Withdrawn(one.id, ())
+        assert await told(inbox.recall, all_.id, NOW) == Withdrawn(all_.id, ())
+        for user in ("ann", "bob", "cem"):
+            assert (await ids(inbox, user, state="all"), await unread(inbox, user)) == ([], {})
+        assert await inbox.notice(one.id) is None
+        assert await told(inbox.delivered, [Delivery("ann", one.id, 5), Delivery("ann", all_.id, 5)]) == []
+        assert (await told(inbox.mark, "ann", Marking(mark="read", ids=(one.id, all_.id)), NOW)).changed == ()
+        assert type(await told(inbox.recall, 10**9, NOW)) is NotFound
+
+
+@asynchronous
+async def test_an_edit_is_seen_by_all_who_have_it(url: str):
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("bob", "ann", body="b", data=msgspec.Raw(b"1")))
+        answer = await told(inbox.edit, one.id, Edit(title="new", data=None, url="/u"), 1500)
+        notice = msgspec.structs.replace(one.notice, title="new", data=None, url="/u", edited_at=1500)
+        assert answer == Edited(notice, ("ann", "bob"))
+        assert (await inbox.page("ann", Filter(), LATER)).entries == (Entry(notice, NEW),)
+        all_ = await sent(inbox, TO_ALL)
+        assert (await told(inbox.edit, all_.id, Edit(body="x"), NOW)).users is None
+
+
+@asynchronous
+async def test_an_edit_that_cannot_be_changes_nothing(url: str):
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("ann"))
+        for edit in (Edit(title=""), Edit(body="\0"), Edit(url="\ud83d"), Edit(expires_at=2**70)):
+            assert type(await told(inbox.edit, one.id, edit, NOW)) is BadRequest
+        assert await inbox.notice(one.id) == one.notice
+        gone = await sent(inbox, draft("ann"))
+        await told(inbox.recall, gone.id, NOW)
+        over = await sent(inbox, draft("ann", expires_at=NOW + 1))
+        for notice_id in (10**9, gone.id, over.id):
+            assert type(await told(inbox.edit, notice_id, Edit(title="x"), LATER)) is NotFound
+
+
+@asynchronous
+async def test_nobody_sees_it_before_it_begins_or_after_it_is_over(url: str):  # I6
+    async with opened(url) as inbox:
+        for what in (draft("ann"), TO_ALL):
+            one = await sent(inbox, msgspec.structs.replace(what, starts_at=1100, expires_at=1200))
+            for now_ms, there in ((1099, False), (1100, True), (1199, True), (1200, False)):
+                assert await ids(inbox, "ann", now_ms, state="all") == [one.id] * there
+                assert (await inbox.unread(["ann"], now_ms))["ann"].total == there
+                assert len(await inbox.waiting("ann", 0, 9, now_ms)) == there
+                if not there:
+                    assert (await told(inbox.mark, "ann", Marking(mark="read", ids=(one.id,)), now_ms)).changed == ()
+            await told(inbox.recall, one.id, NOW)
+
+
+@asynchronous
+async def test_an_end_can_be_set_and_taken_back(url: str):  # I6
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("ann"))
+        await told(inbox.edit, one.id, Edit(expires_at=1500), NOW)
+        assert (await unread(inbox, "ann", 1499), await unread(inbox, "ann", 1500)) == ({"message": 1}, {})
+        await told(inbox.edit, one.id, Edit(expires_at=None), NOW)
+        assert await unread(inbox, "ann", 1500) == {"message": 1}
+
+
+@asynchronous
+async def test_what_time_brings_is_told(url: str):  # I6
+    async with opened(url) as inbox:
+        await told(inbox.prefer, "bob", wish(categories=frozenset({"message"})))
+        late = await sent(inbox, draft("ann", "bob", starts_at=1100, expires_at=1300))
+        all_ = await sent(inbox, msgspec.structs.replace(TO_ALL, expires_at=1200))
+        never = await sent(inbox, draft("ann", starts_at=1100, expires_at=1250))
+        await told(inbox.recall, never.id, NOW)
+        assert await inbox.due(NOW, NOW) == Due((), (), 1100)
+        started = Sent(late.id, ("ann", "bob"), frozenset({"bob"}), late.notice)
+        assert await inbox.due(NOW, 1100) == Due((started,), (), 1200)
+        assert await inbox.due(1100, 1250) == Due((), (Withdrawn(all_.id, None),), 1300)
+        assert await inbox.due(NOW, 5000) == Due((), (Withdrawn(late.id, ("ann", "bob")), Withdrawn(all_.id, None)), None)
+
+
+# -- Lists -------------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_pages_follow_each_other(url: str):
+    async with opened(url) as inbox:
+        sends = [await sent(inbox, TO_ALL if number % 3 == 0 else draft("ann")) for number in range(10)]
+        found, before = [], None
+        for size in (4, 4, 2):
+            page = await inbox.page("ann", Filter(limit=4, before=before), LATER)
+            assert len(page.entries) == size
+            assert page.unread.total == 10
+            found += [entry.notice.id for entry in page.entries]
+            before = page.next
+        assert before is None
+        assert found == [one.id for one in reversed(sends)]
+
+
+@asynchronous
+async def test_filters_are_of_state_category_and_topic(url: str):
+    async with opened(url) as inbox:
+        new, seen, read, archived = [
+            (await sent(inbox, draft("ann", category="abcd"[number], topic="/t"))).id for number in range(4)
+        ]
+        for mark, of in (("seen", seen), ("read", read), ("archived", archived)):
+            await told(inbox.mark, "ann", Marking(mark=mark, ids=(of,)), NOW)
+        expected = {
+            "inbox": [read, seen, new],
+            "unread": [seen, new],
+            "unseen": [new],
+            "read": [read],
+            "archived": [archived],
+            "all": [archived, read, seen, new],
+        }
+        assert {state: await ids(inbox, "ann", state=state) for state in expected} == expected
+        assert await ids(inbox, "ann", category="b") == [seen]
+        assert await ids(inbox, "ann", topic="/t", state="read") == [read]
+        assert await ids(inbox, "ann", topic="/other") == []
+
+
+@asynchronous
+async def test_a_digest_is_one_line_of_each_topic(url: str):
+    async with opened(url) as inbox:
+        topics = ["/a", "/a", None, "/b", "/a", None, "/b", "/a"]
+        sends = [await sent(inbox, draft("ann", topic=topic)) for topic in topics]
+        sends.append(await sent(inbox, msgspec.structs.replace(TO_ALL, category="message", topic="/b")))
+        await told(inbox.mark, "ann", Marking(mark="read", ids=(sends[0].id, sends[4].id)), NOW)
+
+        async def lines(**which: Any) -> list[tuple[int, int]]:
+            entries = (await inbox.page("ann", Filter(digest=True, **which), LATER)).entries
+            return [([one.id for one in sends].index(entry.notice.id), entry.count) for entry in entries]
+
+        assert await lines() == [(8, 3), (7, 2), (5, 1), (4, 2), (2, 1)]
+        assert await lines(state="unread", topic="/a") == [(7, 2)]
+        first = await inbox.page("ann", Filter(digest=True, limit=2), LATER)
+        assert first.entries[0].notice == sends[8].notice
+        assert first.next == sends[7].id
+        assert await lines(limit=2, before=first.next) == [(5, 1), (4, 2)]
+
+
+# -- Arrivals ----------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_those_who_arrive_are_told_what_waits(url: str):  # I1, I4
+    async with opened(url) as inbox:
+        one, two = await sent(inbox, draft("ann")), await sent(inbox, draft("ann", "bob"))
+        all_ = await sent(inbox, TO_ALL)
+        await told(inbox.prefer, "bob", wish(categories=frozenset({"x"})))
+        await told(inbox.delivered, [Delivery("bob", two.id, 5), Delivery("cem", all_.id, 5)])
+        found = await inbox.arrivals(["ann", "bob", "cem", "dia"], 2, LATER)
+        unread = Unread(2, {"announcement": 1, "message": 1})
+        assert found == {
+            "ann": Arrival(
+                Unread(3, {"announcement": 1, "message": 2}),
+                (Entry(one.notice, NEW), Entry(two.notice, NEW)),
+                True,
+                Preferences(),
+            ),
+            "bob": Arrival(unread, (Entry(all_.notice, NEW),), False, Preferences(frozenset({"x"}))),
+            "cem": Arrival(Unread(1, {"announcement": 1}), (), False, Preferences()),
+            "dia": Arrival(Unread(1, {"announcement": 1}), (Entry(all_.notice, NEW),), False, Preferences()),
+        }
+
+
+@asynchronous
+async def test_nobody_needs_to_ask_while_there_is_nothing(url: str):
+    async with opened(url) as inbox:
+        assert await inbox.arrivals(["ann"], 9, NOW) == {"ann": Arrival(NOTHING, (), False, Preferences())}
+        assert inbox.is_empty
+        await sent(inbox, draft("ann"))
+        assert not inbox.is_empty
+
+
+@asynchronous
+async def test_what_was_sent_in_the_life_before_is_asked_for(durable_url: str):
+    async with opened(durable_url) as inbox:
+        await sent(inbox, draft("ann"))
+    async with opened(durable_url) as inbox:
+        assert not inbox.is_empty
+        assert (await inbox.arrivals(["ann"], 9, NOW))["ann"].unread.total == 1
+        assert not inbox.is_empty
+
+
+@asynchronous
+async def test_a_thousand_users_are_one_question(url: str):  # I4
+    async with opened(url) as inbox:
+        people = [f"u{number}" for number in range(1000)]
+        await told(inbox.send, [draft(*people, category=category) for category in "ab"], NOW)
+        await told(inbox.mark, "u7", READ, NOW)
+        counts = await inbox.unread(people, LATER)
+        assert counts.pop("u7") == NOTHING
+        assert counts == dict.fromkeys(set(people) - {"u7"}, Unread(2, {"a": 1, "b": 1}))
+        assert sum(len(arrival.waiting) for arrival in (await inbox.arrivals(people, 1, LATER)).values()) == 999
+
+
+# -- Retention ---------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_what_is_old_and_done_with_goes(url: str):
+    async with opened(url) as inbox:
+        kept = [await sent(inbox, draft("ann", title="unread"))]
+        half = await sent(inbox, draft("ann", "bob"))
+        await told(inbox.mark, "bob", READ, NOW)
+        gone = [await sent(inbox, draft("cem")), await sent(inbox, draft("ann", expires_at=1001)), await sent(inbox, TO_ALL)]
+        await told(inbox.mark, "cem", Marking(mark="archived"), NOW)
+        gone.append(await sent(inbox, draft("ann")))
+        await told(inbox.recall, gone[-1].id, NOW)
+        kept.append(await sent(inbox, msgspec.structs.replace(TO_ALL, expires_at=9000)))
+        await told(inbox.mark, "bob", READ, NOW)
+        kept.append(await sent(inbox, draft("ann", starts_at=5000)))
+        kept.append(await sent(inbox, draft("dia"), now_ms=3000))
+        await told(inbox.mark, "dia", READ, 3000)
+
+        cursor, looks = 0, 0
+        while cursor is not None:
+            cursor, looks = await told(inbox.prune, 2500, cursor, 3), looks + 1
+        assert looks == 4
+        assert [await inbox.notice(one.id) is not None for one in [*kept, half]] == [True] * 5
+        assert [await inbox.notice(one.id) for one in gone] == [None] * 4
+        assert type(await told(inbox.recall, gone[0].id, NOW)) is NotFound
+        assert await ids(inbox, "bob", 3000, state="all") == [kept[1].id]
+        assert await ids(inbox, "ann", 3000) == [kept[1].id, half.id, kept[0].id]
+        assert await ids(inbox, "dia", 3000, state="all") == [kept[3].id, kept[1].id]
+
+
+@asynchronous
+async def test_a_key_is_free_again_when_its_notification_is_gone(url: str):  # I3
+    async with opened(url) as inbox:
+        one = await sent(inbox, draft("ann", key="k"))
+        await told(inbox.mark, "ann", READ, NOW)
+        await told(inbox.prune, LATER, 0, 10)
+        again = await sent(inbox, draft("ann", key="k"))
+        assert again.id > one.id
+
+
+# -- Faults ------------------------------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_a_database_of_somebody_else_is_unavailable(durable_url: str):
+    async with opened(durable_url) as inbox:
+        await sent(inbox, draft("ann"))
+        async with opened(durable_url) as second:
+            assert type(await told(second.send, [draft("ann")], NOW)) is Unavailable
+            answers = await told(second.send, [draft("ann"), draft("")], NOW)
+            assert [type(answer) for answer in answers] == [Unavailable, BadRequest]
+            with pytest.raises(Unavailable):
+                await second.unread(["ann"], NOW)
