@@ -200,8 +200,9 @@ class Presence:
             if sid not in membership.states:
                 continue
             if grace and sid not in membership.hasty and not tab.suspended and len(self._held(membership)) == 1:
-                self._begin_grace(person, room, membership.states[sid], reason, lost_s)
-            transitions += self._vacate(person, room, sid, reason)
+                self._begin_grace(person, room, membership.states.pop(sid), reason, lost_s)
+            else:
+                transitions += self._vacate(person, room, sid, reason)
         del self._tabs[sid]
         person.tabs.remove(tab)
         if person.tabs and self._restatus(person):
@@ -383,7 +384,10 @@ class Presence:
 
     def _begin_grace(self, person: Person, room: str, state: State, reason: LeaveReason, lost_s: float) -> None:
         grace = person.memberships[room].grace = Grace(person, room, state, reason, lost_s + self._leave_grace_s)
-        insort(self._graces, grace, key=_until_s)
+        if self._graces and self._graces[-1].until_s > grace.until_s:
+            insort(self._graces, grace, key=_until_s)
+        else:
+            self._graces.append(grace)
 
     def _vacate(self, person: Person, room: str, sid: str, reason: LeaveReason) -> list[Transition]:
         membership = person.memberships[room]
