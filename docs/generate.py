@@ -217,6 +217,8 @@ def _type_of(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"[{_type_of(schema.get('items', {}))}]"
     least, most = schema.get("minimum", schema.get("minLength", 0)), schema.get("maximum", schema.get("maxLength"))
+    if schema.get("format") == "date":
+        return "day"
     unit = " characters" if "maxLength" in schema else ""
     bounds = f", {least} to {most}{unit}" if most is not None else ""
     return {"string": "text", "integer": "whole number"}.get(schema.get("type", "any"), schema.get("type", "any")) + bounds

@@ -70,6 +70,7 @@ class Library:
         node_rules = NodeRules(packets_per_s=1e6, packet_burst=1e6)
         self.world = World(node_rules, history_store=self.store, history_rules=rules, **more)
         self.history = self.world.node.history
+        self.history.begin()
 
     def reader(self, user: str, room: str = "/posts/1", **state: Any) -> SimulatedClient:
         client = self.world.client(user)
@@ -424,6 +425,20 @@ async def test_settling_gives_up_when_the_database_is_away(library: Library):
     assert not await library.history.settle()
     library.store.away, library.store.slow = False, True
     assert not await library.history.settle(limit_s=0.0)
+
+
+@asynchronous
+async def test_mounted_the_database_is_not_touched_before_somebody_asks():
+    store = Store()
+    world = World(history_store=store)
+    world.client("ann")
+    world.pass_time(DAY_MS / 1000)
+    assert store.batches == []
+    first = date(1970, 1, 1)
+    assert await world.node.history.days(first, first) == [Day(first, 1, 1, 1)]
+    world.client("bob")
+    world.pass_time(WRITE_S + 0.1)
+    assert len(store.batches) == 2
 
 
 # -- Old, and erased ---------------------------------------------------------------------------------------------------

@@ -1,13 +1,19 @@
-"""The formats `room` and `lock` for schemathesis: JSON Schema cannot say what a name is, so it is told here. A hooks module."""
+"""The formats `room`, `lock` and `user` for schemathesis: JSON Schema cannot say what a name is, so it is told here. A hooks module.
+
+Nor can it say that `from` is before `to`.
+"""
 
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
+from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
 
 from alsohere.domain.access import check_lock, check_room
+from alsohere.domain.identity import is_user_id
 from alsohere.errors import BadRequest
 
 
@@ -24,3 +30,20 @@ composed = st.text(min_size=1, max_size=60).map(lambda text: unicodedata.normali
 names = st.sampled_from(["/post/1", "doc/1#title", "a%2Fb", "x/check", "größe 1+1"]) | composed.filter(is_name)
 schemathesis.openapi.format("room", names)
 schemathesis.openapi.format("lock", names)
+schemathesis.openapi.format("user", names.filter(is_user_id))
+
+
+def begins_ms(time: Any) -> int:
+    """When a `from` or a `to` begins; raises ValueError for what is none."""
+    text = str(time)
+    return int(text) if text.isdigit() else (date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()) * 86_400_000
+
+
+@schemathesis.hook
+def map_query(context: Any, query: Any) -> Any:
+    """The earlier of two times is `from`."""
+    try:
+        times = sorted((query["from"], query["to"]), key=begins_ms)
+    except (KeyError, TypeError, ValueError):
+        return query
+    return {**query, "from": times[0], "to": times[1]}

@@ -29,14 +29,9 @@ VisitKey = tuple[str, str, int]
 
 
 class Visit(msgspec.Struct, frozen=True, gc=False):
-    """A stay of a user in a room, as far as it is known.
+    """A stay of a user in a room; while they stay, it ends when it was last written down. `furthest` is the furthest position.
 
-    Args:
-        room: where.
-        user: the user's id; it begins with ~ if nobody vouched for them.
-        entered_at, left_at: ms since the epoch; while they stay, `left_at` is when this was last written down.
-        active_s: seconds in which they looked at it.
-        furthest: the furthest position, 0 to 100; None: the page told none.
+    Times are ms since the epoch. `active_s` is how long they looked at it. A page that told no position has no furthest one.
     """
 
     room: str
@@ -81,12 +76,9 @@ class Day(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What is written together.
+    """What is written together: reports of visits, no two of the same, and this life's days as they are by now.
 
-    Args:
-        life: the server's incarnation: days are counted by each, and added up when somebody asks.
-        visits: reports of visits, no two of the same.
-        days: this life's days, as they are by now.
+    `life` is the server's incarnation: days are counted by each, and added up when somebody asks.
     """
 
     life: str
@@ -141,17 +133,10 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class RoomReading(msgspec.Struct, frozen=True):
-    """How a room was read.
+    """How a room was read. `visitors` are distinct users, `median_active_s` is how long they looked at it.
 
-    Args:
-        room: its name.
-        visits: how many.
-        visitors: of how many distinct users.
-        median_active_s: the median of the seconds in which they looked at it; None without visits.
-        positioned: visits whose page told a position; the rest of this is about them.
-        completion: the furthest positions, in ten buckets.
-        reach: who got at least to 10, 20, … 100.
-        stops: the positions that most visits did not get past, most first; the end is none.
+    `positioned` visits told a position, and the rest is about those: `completion` has their furthest ones in ten buckets, `reach`
+    who got at least to 10, 20, … 100, and `stops` the steps of five percent in which most of them ended, most first.
     """
 
     room: str

@@ -40,6 +40,11 @@ def is_visitor_id(text: object) -> bool:
     return isinstance(text, str) and _VISITOR.match(text) is not None
 
 
+def is_user_id(text: object) -> bool:
+    """Whether `text` can be a user's id: 1 to 128 bytes without control characters."""
+    return isinstance(text, str) and bool(text) and not _CONTROLS.search(text) and len(text.encode()) <= MAX_ID_BYTES
+
+
 def anonymous_user(visitor: str, secret: bytes) -> User:
     """The user that a visitor id stands for."""
     digest = hmac.digest(secret, b"visitor:" + visitor.encode(), hashlib.sha256)
@@ -54,7 +59,7 @@ def check_user(user: User) -> User:
         Unauthenticated: the id is empty, too long or has control characters, or pretends to be anonymous; the name is not
             text, the info no JSON, or the rooms are one string.
     """
-    if not isinstance(user.id, str) or not user.id or _CONTROLS.search(user.id) or len(user.id.encode()) > MAX_ID_BYTES:
+    if not is_user_id(user.id):
         raise Unauthenticated("A user id is 1 to 128 bytes of text without control characters.")
     if user.id.startswith("~") != user.anonymous:
         raise Unauthenticated("Ids that begin with ~ are those of anonymous visitors.")

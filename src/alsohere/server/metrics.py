@@ -26,6 +26,7 @@ GAUGES = {
     "alsohere_watched_rooms": "Rooms that somebody of this process is in or watches",
     "alsohere_locks_held": "Locks that somebody has",
     "alsohere_lock_waiters": "Places in the queues for locks",
+    "alsohere_visits_waiting": "Visits of the reading history that wait to be written",
     "alsohere_store_up": "1 while the database can be used, 0 while not; absent without one, and before its first use",
 }
 COUNTERS = {
@@ -39,6 +40,8 @@ COUNTERS = {
     "alsohere_deliveries": "Packets handed to connections by the fan-out",
     "alsohere_store_jobs": "Changes and questions that the database has finished",
     "alsohere_store_commits": "Transactions of the database; each holds all changes that had come by then",
+    "alsohere_visits_written": "Reports of visits that were written; one that goes on is reported every minute",
+    "alsohere_visits_dropped": "Visits that were dropped because too many waited for the database",
     "alsohere_internal_errors": "Errors of this server or its application's handlers",
 }
 
@@ -66,6 +69,7 @@ class NodeCollector(Collector):
             "alsohere_users_online": node.count(ONLINE),
             "alsohere_rooms": node.room_count,
             "alsohere_watched_rooms": node.hub.audience_count,
+            "alsohere_visits_waiting": node.history.waiting,
             "alsohere_locks_held": node.locks.board.held(),
             "alsohere_lock_waiters": node.locks.board.waiting(),
         }
@@ -80,6 +84,8 @@ class NodeCollector(Collector):
             "alsohere_sessions_opened": metrics.opened,
             "alsohere_slow_clients_closed": metrics.slow_closed,
             "alsohere_deliveries": self._node.hub.deliveries,
+            "alsohere_visits_written": self._node.history.written,
+            "alsohere_visits_dropped": self._node.history.dropped,
             "alsohere_internal_errors": metrics.internal_errors,
         }
         if metrics.store is not None:

@@ -58,10 +58,22 @@ class RoomAnswer(msgspec.Struct):
     members: list[Member]
 
 
+UserKey = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        description="The user's id, percent-encoded.",
+        examples=["42"],
+        extra_json_schema={"format": "user"},
+    ),
+]
+
+
 class UserAsked(msgspec.Struct):
     """Which user."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=128, description="The user's id, percent-encoded.", examples=["42"])]
+    id: UserKey
 
 
 class UserAnswer(msgspec.Struct):
