@@ -125,7 +125,7 @@ class ReadingApi:
         from_ms = to_ms - DAYS * DAY_MS
         if from_ is not None:
             from_ms = from_ if isinstance(from_, int) else number_of(from_) * DAY_MS
-        if from_ is not None and to is not None and from_ms > to_ms - (DAY_MS if isinstance(to, date) else 0):
+        if from_ is not None and to is not None and (from_ms > to_ms or (from_ms == to_ms and isinstance(to, date))):
             raise BadRequest("from must not be after to.")
         return max(from_ms, 0), max(to_ms, 1)
 
