@@ -37,6 +37,7 @@ from alsohere.server.proxies import ProxyRule
 from alsohere.server.push_api import push_endpoints
 from alsohere.server.reading_api import reading_endpoints
 from alsohere.server.receipts import Receipts
+from alsohere.server.request import REVISIONS, REVISIONS_WITH_3
 from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route, docs_routes
 from alsohere.session.session import SessionRules
@@ -153,7 +154,14 @@ class AlsoHere(Namespace, Messages):
         Args:
             session_rules: the protocol's numbers.
         """
-        return Engine(self.node, OriginRule(self.config), ProxyRule(self.config.trusted_proxies), session_rules)
+        return Engine(
+            self.node,
+            OriginRule(self.config),
+            ProxyRule(self.config.trusted_proxies),
+            session_rules,
+            revisions=REVISIONS_WITH_3 if self.config.allow_eio3 else REVISIONS,
+            query_credentials=self.config.allow_query_token,
+        )
 
     def add_demo(self) -> None:
         """Serve the sample site at `/` too."""

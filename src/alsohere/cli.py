@@ -138,10 +138,11 @@ def serve(host: str | None, port: int | None, dev: bool | None, workers: int | N
     show_default=True,
     help="The port that the official suites use.",
 )
-def conformance_server(port: int) -> None:
+@click.option("--eio3", is_flag=True, help="For the suite of Engine.IO 3 too.")
+def conformance_server(port: int, *, eio3: bool) -> None:
     """Serve the echo application of the official protocol suites."""
     try:
-        conformance_app().run(port=port)
+        conformance_app(allow_eio3=eio3).run(port=port)
     except AlsoHereError as error:
         raise click.ClickException(str(error)) from None
 
@@ -197,6 +198,7 @@ def problems(config: Config) -> list[str]:
     checks = [
         (config.dev and not local, "dev is on and the server listens beyond this machine: anybody can connect as a visitor"),
         ("*" in config.origins, "origins has *: any site's pages can use your visitors' cookies here"),
+        (config.allow_query_token, "allow_query_token is on: tokens stand in URLs, and proxies write those into their logs"),
         ("*" in config.trusted_proxies, "trusted_proxies has *: any client can claim any address"),
         (
             not (config.lets_anonymous_in or config.secret or config.public_key),

@@ -57,6 +57,10 @@ class Config(BaseSettings):
         (), description="addresses or networks of proxies whose X-Forwarded-* headers are believed; or *"
     )
 
+    allow_query_token: bool = Field(
+        False, description="take the ?token= of a WebSocket's URL, of clients 1 and 2; proxies write URLs down"
+    )
+
     # -- Where -------------------------------------------------------------------------------------------------------
     host: str = Field("127.0.0.1", description="the address to listen on")
     port: int = Field(8765, ge=0, le=65535, validation_alias=AliasChoices("ALSOHERE_PORT", "PORT"), description="the port")
@@ -77,6 +81,7 @@ class Config(BaseSettings):
     log_json: bool = Field(False, description="one JSON object per line, instead of text for people")
 
     # -- Protocol ----------------------------------------------------------------------------------------------------
+    allow_eio3: bool = Field(False, description="let in Socket.IO clients 1 and 2 (Engine.IO 3) beside 3 and 4")
     ping_interval_s: float = Field(15.0, ge=0.1, le=300, description="seconds between heartbeats")
     ping_timeout_s: float = Field(8.0, ge=0.1, le=300, description="seconds a client has to answer one")
     connect_timeout_s: float = Field(10.0, ge=0.1, le=300, description="seconds a client has to join a namespace")

@@ -17,14 +17,19 @@ PING_INTERVAL_S = 0.3
 PING_TIMEOUT_S = 0.2
 
 
-def conformance_app() -> AlsoHere:
-    """The application; run it, or mount it in any ASGI server."""
+def conformance_app(*, allow_eio3: bool = False) -> AlsoHere:
+    """The application; run it, or mount it in any ASGI server.
+
+    Args:
+        allow_eio3: whether it also expects the suite of Engine.IO 3.
+    """
     here = AlsoHere(
         dev=True,
         ping_interval_s=PING_INTERVAL_S,
         ping_timeout_s=PING_TIMEOUT_S,
         packet_burst=10_000,
         database_url="memory://",
+        allow_eio3=allow_eio3,
     )
 
     @here.authenticate

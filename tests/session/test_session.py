@@ -12,7 +12,7 @@ from alsohere.session.events import (
     BinaryEventReceived,
     ConnectAsked,
     EventReceived,
-    MessageReceived,
+    Reply,
     NamespaceLeft,
     TransportClosed,
     Unreadable,
@@ -356,6 +356,7 @@ def test_what_is_the_servers_to_send_or_nobodys_is_an_error(packet: str):
 def test_a_raw_session_hands_messages_on_and_waits_for_no_namespace():
     opened = session(raw=True)
     assert opened.due_s() == 115.0
-    assert receive(opened, "40") == MessageReceived(b"0", binary=False)
-    assert receive(opened, b"\x00") == MessageReceived(b"\x00", binary=True)
+    assert receive(opened, "40").packet.data == b"40"
+    echo = receive(opened, b"\x00").packet
+    assert (echo.data, echo.binary) == (b"\x00", True)
     assert receive(opened, "3") is None

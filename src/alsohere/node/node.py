@@ -39,10 +39,9 @@ from alsohere.node.outbox import Outbox, OutboxRules
 from alsohere.node.peer import Peer
 from alsohere.node.wheel import Wheel
 from alsohere.ports import Alarm, Authenticator, HistoryStore, InboxStore, LockStore, Rooms, TokenVerifier
-from alsohere.session.events import AckReceived, ConnectAsked, Event, MessageReceived, NamespaceLeft, TransportClosed
+from alsohere.session.events import AckReceived, ConnectAsked, Event, NamespaceLeft, Reply, TransportClosed
 from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
-from alsohere.wire.engineio import Packet
 from alsohere.wire.socketio import MAIN
 
 SWEEP_S = 1.0
@@ -138,15 +137,20 @@ class Node:
 
     # -- Sessions come and go ----------------------------------------------------------------------------------------
 
-    def open(self, handshake: Handshake, session_rules: SessionRules | None = None) -> Peer:
+    def open(self, handshake: Handshake, session_rules: SessionRules | None = None, kind: type[Session] = Session) -> Peer:
         """Begin a session for a client whose request was good.
+
+        Args:
+            handshake: the request.
+            session_rules: other numbers than the node's.
+            kind: of which revision the session is.
 
         Raises:
             LimitReached: no more sessions are taken, from this address or at all.
         """
         self.admission.check_capacity(handshake.client)
         now_s = self.clock.now_s()
-        session = Session(self.new_sid(), session_rules or self.session_rules, now_s)
+        session = kind(self.new_sid(), session_rules or self.session_rules, now_s)
         peer = self.peers[session.sid] = Peer(self, session, handshake, now_s)
         self.metrics.opened += 1
         self.admission.pending(peer)
@@ -245,8 +249,8 @@ class Node:
             self.end_connection(peer.connection(event.namespace), "left", grace=False)
         elif isinstance(event, TransportClosed):
             peer.disconnect(Disconnect(CloseCode.NORMAL, "closed by the client"))
-        elif isinstance(event, MessageReceived):
-            peer.outbox.put(Packet(event.data if event.binary else b"4" + event.data, binary=event.binary))
+        elif isinstance(event, Reply):
+            peer.outbox.put(event.packet)
         elif isinstance(event, AckReceived):
             if not self.inbox.acknowledged(peer.connection(event.namespace), event.ack_id):
                 self.dispatch.acknowledged(peer, event)

@@ -105,6 +105,19 @@ class Peer:
         except Exception as error:  # the barrier
             self.fail(error)
 
+    def begin(self, auth: bytes) -> None:
+        """The session is open: what happens without a word of the client.
+
+        Args:
+            auth: what came with the handshake, as JSON.
+        """
+        try:
+            event = self.session.begin(auth)
+            if event is not None:
+                self._node.handle(self, event)
+        except Exception as error:  # the barrier
+            self.fail(error)
+
     def fail(self, error: Exception) -> None:
         """End the session for what was raised while one of its packets was handled (S5)."""
         if not isinstance(error, Disconnect):
@@ -165,9 +178,7 @@ class Peer:
             return
         self._node.metrics.disconnected(why.close_code)
         if why.stay_away:
-            now_s = self._node.clock.now_s()
-            for connection in self.connections:
-                self.outbox.put(self.session.leave(connection.namespace, now_s))
+            self.outbox.put_all(self.session.leave_all(self._node.clock.now_s()))
         sink = self.outbox.sink
         self.end(reason)
         if sink is not None:

@@ -13,8 +13,9 @@ from alsohere.node.peer import Peer
 from alsohere.server.asgi_websocket import AsgiWebSocket
 from alsohere.server.engine import Engine, Request
 from alsohere.server.polling import Polling, drop_body
-from alsohere.server.request import BAD_METHOD, BAD_REQUEST, EngineError
+from alsohere.server.request import BAD_METHOD, BAD_REQUEST, EngineError, EngineRequest
 from alsohere.server.takeover import Takeover
+from alsohere.wire.engineio3 import is_binary_body
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,6 +23,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFLIGHT_MAX_AGE_S = 7200
+TEXT_TYPE = b"text/plain; charset=UTF-8"
 
 
 def inner_path(scope: Scope) -> str:
@@ -53,12 +55,12 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
         if asked.sid is None:
             if method != "GET":
                 raise EngineError(BAD_METHOD, "Bad handshake method: a session begins with GET")
-            peer: Peer | None = engine.open(handshake, "polling")
+            peer: Peer | None = engine.open(handshake, asked)
             assert peer is not None
-            body = await Polling(peer, engine.farewells).get(receive, engine.rules.max_payload_bytes)
+            body = await Polling(peer, engine.farewells, asked.coding).get(receive, engine.rules.max_payload_bytes)
         else:
             peer = engine.node.peers.get(asked.sid)
-            body = await _poll_or_post(engine, asked.sid, handshake, method, scope, receive)
+            body = await _poll_or_post(engine, asked, handshake, method, scope, receive)
     except EngineError as bad:
         error = engine.refused(request, bad)
         # "Come back later" has no body: python-engineio closes the connection before it reads one, and then never comes back.
@@ -71,14 +73,17 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
             peer.poll.answered()
 
 
-async def _poll_or_post(engine: Engine, sid: str, handshake: Any, method: str, scope: Scope, receive: Receive) -> bytes:
+async def _poll_or_post(
+    engine: Engine, asked: EngineRequest, handshake: Any, method: str, scope: Scope, receive: Receive
+) -> bytes:
+    sid = asked.sid or ""
     if engine.farewells.has(sid, handshake.credentials) and method in ("GET", "POST"):
         if method == "GET":
             return engine.farewells.take(sid)
         # It was sent before the client could hear them; an error would be heard first, and taken for a lost transport.
         await drop_body(scope, receive, engine.rules.max_payload_bytes)
         return b"ok"
-    peer = engine.find(sid, handshake)
+    peer = engine.find(asked, handshake)
     poll = peer.poll
     if peer.transport != "polling" or not isinstance(poll, Polling):
         raise EngineError(BAD_REQUEST, "Bad request: this session is on a WebSocket")
@@ -97,9 +102,9 @@ async def serve_websocket(engine: Engine, scope: Scope, receive: Receive, send: 
     try:
         asked, handshake, _ = engine.read(request, "websocket")
         if asked.sid is None:
-            peer = engine.open(handshake, "websocket")
+            peer = engine.open(handshake, asked)
         else:
-            peer = engine.find(asked.sid, handshake)
+            peer = engine.find(asked, handshake)
             takeover = Takeover(peer, engine.rules.connect_timeout_s)
     except EngineError as bad:
         error = engine.refused(request, bad)
@@ -115,7 +120,7 @@ async def serve_websocket(engine: Engine, scope: Scope, receive: Receive, send: 
         else:
             peer.end()
         return
-    await AsgiWebSocket(peer, takeover, engine.rules.max_payload_bytes).run(receive, send)
+    await AsgiWebSocket(peer, takeover, engine.rules.max_payload_bytes, asked.coding).run(receive, send)
 
 
 async def refuse_websocket(scope: Scope, receive: Receive, send: Send, status: int, body: bytes) -> None:
@@ -146,7 +151,7 @@ async def _respond(
     close: bool = False,
 ) -> None:
     headers = [
-        (b"content-type", b"application/json" if json else b"text/plain; charset=UTF-8"),
+        (b"content-type", b"application/json" if json else b"application/octet-stream" if is_binary_body(body) else TEXT_TYPE),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
     ]

@@ -15,7 +15,7 @@ from alsohere.node.peer import Peer
 from alsohere.ports import Sink
 from alsohere.server.messages import check_utf8
 from alsohere.server.takeover import Takeover
-from alsohere.wire.engineio import Packet
+from alsohere.wire.engineio import Coding, Packet
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,14 +31,16 @@ class AsgiWebSocket(Sink):
         peer: the session, or the one that this transport wants to take over.
         takeover: the probe, if this transport is an upgrade.
         max_bytes: the largest message.
+        coding: of the client's revision.
     """
 
-    __slots__ = ("_close", "_closing", "_max_bytes", "_news", "_peer", "_replies", "_takeover")
+    __slots__ = ("_close", "_closing", "_coding", "_max_bytes", "_news", "_peer", "_replies", "_takeover")
 
-    def __init__(self, peer: Peer, takeover: Takeover | None, max_bytes: int) -> None:
+    def __init__(self, peer: Peer, takeover: Takeover | None, max_bytes: int, coding: Coding) -> None:
         self._peer = peer
         self._takeover = takeover
         self._max_bytes = max_bytes
+        self._coding = coding
         self._news = asyncio.Event()
         self._replies: list[Packet] = []  # of the probe; they do not wait behind the session's own packets
         self._close: tuple[CloseCode, str] | None = None
@@ -106,7 +108,7 @@ class AsgiWebSocket(Sink):
 
     async def _empty(self, send: Send) -> None:
         while packets := self._peer.outbox.take(1 << 16):
-            for packet in packets:
+            for packet in self._coding.messages(packets):
                 await send(_message(packet))
 
     async def _read(self, receive: Receive) -> None:

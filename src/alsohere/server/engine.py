@@ -5,7 +5,10 @@ Owns: the order of the checks (query, origin, capacity, session) and which trans
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+import msgspec
 
 from alsohere.errors import LimitReached
 from alsohere.node.addresses import Allowance
@@ -15,10 +18,13 @@ from alsohere.node.peer import Peer
 from alsohere.server.farewell import Farewells
 from alsohere.server.origin import OriginRule
 from alsohere.server.proxies import ProxyRule
-from alsohere.server.request import BAD_REQUEST, FORBIDDEN, EngineError, EngineRequest, read_query, unknown_sid
-from alsohere.session.session import SessionRules
+from alsohere.server.request import BAD_REQUEST, FORBIDDEN, REVISIONS, EngineError, EngineRequest, read_query, unknown_sid
+from alsohere.session.eio3 import OldSession
+from alsohere.session.session import Session, SessionRules
 from alsohere.wire.engineio import Handshake as OpenContent
 from alsohere.wire.engineio import Packet, encode_open
+
+KINDS: dict[int, type[Session]] = {4: Session, 3: OldSession}
 
 
 class Request(NamedTuple):
@@ -39,6 +45,8 @@ class Engine:
         proxies: whose word about the client is taken.
         session_rules: the protocol's numbers.
         transports: which may be used, and be upgraded to.
+        revisions: of Engine.IO, by the value of `EIO`; see server/request.py.
+        query_credentials: whether the `token` or `visitor` in the URL of a WebSocket is taken, where a client has no other way.
     """
 
     def __init__(
@@ -48,6 +56,9 @@ class Engine:
         proxies: ProxyRule,
         session_rules: SessionRules,
         transports: tuple[str, ...] = ("polling", "websocket"),
+        revisions: Mapping[bytes, int] = REVISIONS,
+        *,
+        query_credentials: bool = False,
     ) -> None:
         self.node = node
         self.rules = session_rules
@@ -56,6 +67,8 @@ class Engine:
         self._origins = origins
         self._proxies = proxies
         self._transports = transports
+        self._revisions = revisions
+        self._query_credentials = query_credentials
 
     def read(self, request: Request, transport: str) -> tuple[EngineRequest, Handshake, str | None]:
         """Check everything about a request that needs no session.
@@ -66,7 +79,7 @@ class Engine:
         Raises:
             EngineError: with the answer.
         """
-        asked = read_query(request.query, self._transports)
+        asked = read_query(request.query, self._transports, self._revisions)
         if asked.transport != transport:
             raise EngineError(BAD_REQUEST, "Bad request: a WebSocket handshake goes with transport=websocket, and only that")
         client, secure, host = self._proxies.read(request.headers, request.client, secure=request.secure)
@@ -98,32 +111,48 @@ class Engine:
         self.node.metrics.refused("rate")
         return EngineError(BAD_REQUEST, "Too many bad requests of this address; slow down", status=429)
 
-    def open(self, handshake: Handshake, transport: str) -> Peer:
-        """Begin a session; its OPEN packet waits in the outbox.
+    def open(self, handshake: Handshake, asked: EngineRequest) -> Peer:
+        """Begin a session; its OPEN packet waits in the outbox, and what the session begins with behind it.
 
         Raises:
             EngineError: no room (503, with Retry-After in the words).
         """
         try:
-            peer = self.node.open(handshake, self.rules)
+            peer = self.node.open(handshake, self.rules, KINDS[asked.revision])
         except LimitReached as limit:
             raise EngineError(BAD_REQUEST, limit.message, status=429 if limit.code == "rate" else 503) from None
-        peer.transport = transport
-        peer.outbox.put(self._open_packet(peer.sid, transport))
+        peer.transport = asked.transport
+        peer.outbox.put(self._open_packet(peer.sid, asked.transport))
+        peer.begin(self._credentials(handshake, asked))
+        if peer.ended:  # there was no room for it in `/`
+            raise EngineError(BAD_REQUEST, "Too many connections of this address", status=429)
         return peer
 
-    def find(self, sid: str, handshake: Handshake) -> Peer:
-        """The session of a sid.
+    def _credentials(self, handshake: Handshake, asked: EngineRequest) -> bytes:
+        """What stands in for the auth payload of a client that cannot send one.
+
+        URLs are written down by proxies. So only if the settings say so, and only of WebSockets, which have one URL and not one
+        for each poll.
+        """
+        if asked.revision == 4 or not self._query_credentials or asked.transport != "websocket":
+            return b""
+        given = {name: value for name, value in handshake.query.items() if name in ("token", "visitor")}
+        return msgspec.json.encode(given) if given else b""
+
+    def find(self, asked: EngineRequest, handshake: Handshake) -> Peer:
+        """The session that a request is for.
 
         Raises:
-            EngineError: unknown, gone, or begun by somebody with other credentials (all answered alike).
+            EngineError: unknown, gone, or begun by somebody with other credentials (all answered alike); or of another revision.
         """
-        peer = self.node.peers.get(sid)
+        peer = self.node.peers.get(asked.sid or "")
         if peer is None or peer.handshake.credentials != handshake.credentials:
             raise unknown_sid()
         peer.tick(self.node.clock.now_s())  # a session whose time is over is over, even if the wheel has not turned yet
         if peer.ended:
             raise unknown_sid()
+        if peer.session.revision != asked.revision:
+            raise EngineError(BAD_REQUEST, f"Bad request: this session began with EIO={peer.session.revision}")
         return peer
 
     def _open_packet(self, sid: str, transport: str) -> Packet:

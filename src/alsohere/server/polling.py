@@ -17,7 +17,7 @@ from alsohere.ports import Sink
 from alsohere.server.farewell import Farewells
 from alsohere.server.request import BAD_REQUEST, EngineError, unknown_sid
 from alsohere.session.upgrade import UpgradeState
-from alsohere.wire.engineio import CLOSE_PACKET, NOOP_PACKET, Packet, decode_payload, encode_payload
+from alsohere.wire.engineio import CLOSE_PACKET, NOOP_PACKET, Coding, Packet
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,13 +28,20 @@ _LEAVE_TAKING = frozenset({CloseCode.NORMAL, CloseCode.RESTART, CloseCode.UNAUTH
 
 
 class Polling(Sink):
-    """The polling transport of one session: a `ports.Sink` that only keeps and wakes."""
+    """The polling transport of one session: a `ports.Sink` that only keeps and wakes.
 
-    __slots__ = ("_farewells", "_peer", "_poll", "_posting", "_took_leave")
+    Args:
+        peer: the session.
+        farewells: where last words are kept.
+        coding: of the client's revision.
+    """
 
-    def __init__(self, peer: Peer, farewells: Farewells) -> None:
+    __slots__ = ("_coding", "_farewells", "_peer", "_poll", "_posting", "_took_leave")
+
+    def __init__(self, peer: Peer, farewells: Farewells, coding: Coding) -> None:
         self._peer = peer
         self._farewells = farewells
+        self._coding = coding
         self._took_leave = False
         self._poll: asyncio.Future[list[Packet]] | None = None
         self._posting = False
@@ -54,7 +61,8 @@ class Polling(Sink):
         if self._poll is not None:
             self.release(farewell)
         elif self._took_leave and (left := self._peer.outbox.take(1 << 30)):
-            self._farewells.keep(self._peer.sid, self._peer.handshake.credentials, encode_payload([*left, farewell]))
+            words = self._coding.encode_payload([*left, farewell])
+            self._farewells.keep(self._peer.sid, self._peer.handshake.credentials, words)
 
     @property
     def is_waiting(self) -> bool:
@@ -85,7 +93,7 @@ class Polling(Sink):
         # Once it has probed, the client wants to let go of this transport: nothing waits here any more.
         if not packets and (upgrade is None or upgrade.state is not UpgradeState.PROBED):
             packets = await self._wait(receive, max_bytes)
-        return encode_payload(packets or [NOOP_PACKET])
+        return self._coding.encode_payload(packets or [NOOP_PACKET])
 
     def answered(self) -> None:
         """The answer to a poll is out: from now on the client is expected to come back."""
@@ -120,8 +128,9 @@ class Polling(Sink):
             raise EngineError(BAD_REQUEST, "Bad request: another POST of this session is under way")
         self._posting = True
         try:
-            body = await asyncio.wait_for(read_body(scope, receive, max_bytes), BODY_TIMEOUT_S)
-            packets = decode_payload(body)
+            binary = self._coding.takes_binary_bodies
+            body = await asyncio.wait_for(read_body(scope, receive, max_bytes, binary=binary), BODY_TIMEOUT_S)
+            packets = self._coding.decode_payload(body)
         except TimeoutError:
             self._peer.disconnect(Disconnect(CloseCode.TOO_SLOW, "slow body"))
             raise EngineError(BAD_REQUEST, "The body took too long", status=408) from None
@@ -139,18 +148,22 @@ class Polling(Sink):
             raise EngineError(BAD_REQUEST, "Bad request: the session was closed")
 
 
-async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, max_bytes: int, *, binary: bool = False) -> bytes:
     """The request's body.
+
+    Args:
+        scope, receive: the request.
+        max_bytes: the largest.
+        binary: whether it may be of bytes, as those of Engine.IO 3 may.
 
     Raises:
         PacketError: (1009) larger than `max_bytes`, whether it says so or not; (4400) given up half-way, or a content type
-            that is none of Engine.IO 4's.
+            that is none of the revision's.
     """
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value[:16]) > max_bytes):
             raise PacketError("body larger than maxPayload", CloseCode.TOO_BIG)
-        # Engine.IO 3 sent binary bodies; a server that starts to read one as such never ends it.
-        if name == b"content-type" and value.partition(b";")[0].strip().lower() == b"application/octet-stream":
+        if not binary and name == b"content-type" and value.partition(b";")[0].strip().lower() == b"application/octet-stream":
             raise PacketError("binary bodies are of Engine.IO 3")
     parts: list[bytes] = []
     size = 0

@@ -202,11 +202,11 @@ class HttpProtocol(HttpToolsProtocol):
         asked, handshake, _ = engine.read(request, "websocket")
         takeover = None
         if asked.sid is None:
-            peer = engine.open(handshake, "websocket")
+            peer = engine.open(handshake, asked)
         else:
-            peer = engine.find(asked.sid, handshake)
+            peer = engine.find(asked, handshake)
             takeover = Takeover(peer, engine.rules.connect_timeout_s)
-        take_over(self.transport, key, peer, takeover, engine.rules.max_payload_bytes)
+        take_over(self.transport, key, peer, takeover, engine.rules.max_payload_bytes, asked.coding)
         # The parser knows this object by its methods. Without this line each upgrade leaves 6 KB to the garbage collector, and a
         # thousand connects a second leave them faster than it comes.
         self.parser = self.flow = None  # type: ignore[assignment]

@@ -1,15 +1,20 @@
 """What an Engine.IO request asks for, checked before anything is looked up.
 
 Engine.IO errors are HTTP answers with a number and a sentence; the numbers are those of the reference server, so that its
-clients understand them. Source: Engine.IO protocol 4, "HTTP long-polling", "Request path", and engine.io's `Server.errors`.
+clients understand them. Source: Engine.IO protocol 4, "HTTP long-polling", "Request path" (and 3, "URLs"), and engine.io's
+`Server.errors`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+
+from alsohere.wire import engineio, engineio3
+from alsohere.wire.engineio import Coding
 
 UNKNOWN_TRANSPORT = 0
 UNKNOWN_SID = 1
@@ -20,6 +25,10 @@ UNSUPPORTED_VERSION = 5
 
 MAX_SID_BYTES = 64
 MAX_QUERY_BYTES = 4096
+
+REVISIONS = {b"4": 4}
+REVISIONS_WITH_3 = REVISIONS | {b"3": 3}
+_HINT_FOR_3 = "; set ALSOHERE_ALLOW_EIO3=1 to let in the clients 1 and 2 too"
 
 
 class EngineError(Exception):
@@ -47,10 +56,19 @@ class EngineRequest(NamedTuple):
 
     transport: str
     sid: str | None
+    revision: int = 4
+    coding: Coding = engineio
 
 
-def read_query(query: bytes, transports: tuple[str, ...] = ("polling", "websocket")) -> EngineRequest:
+def read_query(
+    query: bytes, transports: tuple[str, ...] = ("polling", "websocket"), revisions: Mapping[bytes, int] = REVISIONS
+) -> EngineRequest:
     """Check `EIO`, `transport` and `sid`; of a repeated parameter the first counts.
+
+    Args:
+        query: as it came.
+        transports: which there are.
+        revisions: which are spoken, by the value of `EIO`.
 
     Raises:
         EngineError: unsupported version, unknown transport, or a sid that cannot be one.
@@ -61,9 +79,11 @@ def read_query(query: bytes, transports: tuple[str, ...] = ("polling", "websocke
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
         values.setdefault(name, value)
-    if values.get(b"EIO") != b"4":
+    revision = revisions.get(values.get(b"EIO", b""))
+    if revision is None:
+        hint = _HINT_FOR_3 if values.get(b"EIO") == b"3" else ""
         raise EngineError(
-            UNSUPPORTED_VERSION, "Unsupported protocol version: this server speaks Engine.IO 4 (Socket.IO clients 3 and 4)"
+            UNSUPPORTED_VERSION, f"Unsupported protocol version: this server speaks Engine.IO 4 (Socket.IO clients 3 and 4){hint}"
         )
     transport = values.get(b"transport", b"").decode("ascii", "replace")
     if transport not in transports:
@@ -72,8 +92,11 @@ def read_query(query: bytes, transports: tuple[str, ...] = ("polling", "websocke
         # JSONP is a <script> of any site: it carries the visitor's cookies and no Origin.
         raise EngineError(BAD_REQUEST, "JSONP is not supported")
     # `b64` (the client wants binary as base64) is let pass: clients 3 and 4 that run in Node or an old browser still send it,
-    # and in Engine.IO 4 a payload has its binary in base64 anyway.
-    return EngineRequest(transport, _sid(values.get(b"sid")))
+    # and in Engine.IO 4 a payload has its binary in base64 anyway. In Engine.IO 3 it decides.
+    sid = _sid(values.get(b"sid"))
+    if revision == 4:
+        return EngineRequest(transport, sid)
+    return EngineRequest(transport, sid, revision, engineio3.BASE64 if values.get(b"b64") else engineio3.BINARY)
 
 
 def _sid(raw: bytes | None) -> str | None:

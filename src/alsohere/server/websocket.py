@@ -22,7 +22,8 @@ from alsohere.errors import CloseCode, Disconnect, PacketError
 from alsohere.node.peer import Peer
 from alsohere.server.messages import Fragments, answer_to_close, check_utf8, frame
 from alsohere.server.takeover import Takeover
-from alsohere.wire.engineio import Packet
+from alsohere.wire import engineio
+from alsohere.wire.engineio import Coding, Packet
 
 TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 PING, CLOSE = WSMsgType.PING, WSMsgType.CLOSE
@@ -174,6 +175,24 @@ class WebSocket(WSListener):
             self.close(disconnect.close_code, disconnect.reason)
 
 
+class CodedWebSocket(WebSocket):
+    """The same for a revision in which messages are not packets as they are.
+
+    Args:
+        peer, max_bytes, takeover: see `WebSocket`.
+        coding: makes messages of packets.
+    """
+
+    __slots__ = ("_coding",)
+
+    def __init__(self, peer: Peer, max_bytes: int, takeover: Takeover | None, coding: Coding) -> None:
+        super().__init__(peer, max_bytes, takeover)
+        self._coding = coding
+
+    def write(self, packet: Packet) -> None:
+        super().write(self._coding.messages([packet])[0])
+
+
 _BETWEEN = asyncio.Protocol()
 _NO_HEADERS: dict[str, str] = {}
 
@@ -214,7 +233,9 @@ class _Descriptor:
         return 0
 
 
-def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Takeover | None, max_bytes: int) -> None:
+def take_over(
+    transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Takeover | None, max_bytes: int, coding: Coding
+) -> None:
     """Answer an upgrade request and let picows have the connection.
 
     Args:
@@ -223,9 +244,12 @@ def take_over(transport: asyncio.Transport, key: bytes, peer: Peer, takeover: Ta
         peer: the session.
         takeover: the probe, if this is an upgrade of a polling session.
         max_bytes: the largest message.
+        coding: of the client's revision.
     """
-    listener = WebSocket(peer, max_bytes, takeover)
-    answer = _Switching(peer if takeover is None else None)
+    # Decided here, once: nothing is asked about revisions when packets are sent.
+    known = coding is engineio
+    listener = WebSocket(peer, max_bytes, takeover) if known else CodedWebSocket(peer, max_bytes, takeover, coding)
+    answer = _Switching(peer if takeover is None else None, coding)
     protocol = WSProtocol(
         None,  # host_port: a client's
         None,  # ws_path: a client's
@@ -264,14 +288,16 @@ class _Switching:
 
     Args:
         peer: the session that begins here; None for a probe, whose session speaks elsewhere still.
+        coding: makes messages of its packets.
     """
 
-    __slots__ = ("_peer", "headers")
+    __slots__ = ("_coding", "_peer", "headers")
 
     status = HTTPStatus.SWITCHING_PROTOCOLS
 
-    def __init__(self, peer: Peer | None) -> None:
+    def __init__(self, peer: Peer | None, coding: Coding) -> None:
         self._peer = peer
+        self._coding = coding
         self.headers: dict[str, str] = {}  # picows puts Sec-WebSocket-Accept in
 
     def to_bytes(self) -> bytearray:
@@ -280,7 +306,7 @@ class _Switching:
             lines += f"{name}: {value}\r\n".encode()
         lines += b"\r\n"
         if self._peer is not None:
-            for packet in self._peer.outbox.take(READ_BUFFER_BYTES):
+            for packet in self._coding.messages(self._peer.outbox.take(READ_BUFFER_BYTES)):
                 lines += frame(packet.data, binary=packet.binary)
             self._peer = None
         return lines

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from alsohere.wire.engineio import Packet
+
 
 class ConnectAsked(msgspec.Struct, frozen=True):
     """A client wants to join a namespace. The driver must answer `accept` or `refuse`.
@@ -48,11 +50,10 @@ class Unreadable(msgspec.Struct, frozen=True):
     ack_id: int | None
 
 
-class MessageReceived(msgspec.Struct, frozen=True):
-    """A message of a session that is Engine.IO only."""
+class Reply(msgspec.Struct, frozen=True):
+    """The client is owed a packet: the pong to its ping, or its own message where there is no Socket.IO."""
 
-    data: bytes
-    binary: bool
+    packet: Packet
 
 
 class NamespaceLeft(msgspec.Struct, frozen=True):
@@ -65,13 +66,4 @@ class TransportClosed(msgspec.Struct, frozen=True):
     """The client closed the whole session."""
 
 
-Event = (
-    ConnectAsked
-    | EventReceived
-    | BinaryEventReceived
-    | AckReceived
-    | Unreadable
-    | MessageReceived
-    | NamespaceLeft
-    | TransportClosed
-)
+Event = ConnectAsked | EventReceived | BinaryEventReceived | AckReceived | Unreadable | Reply | NamespaceLeft | TransportClosed

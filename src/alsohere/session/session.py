@@ -13,14 +13,14 @@ Invariants:
  S4  what a peer can make us keep is bounded: 10 attachments of one packet within `max_payload_bytes`, 64 unanswered acks,
      5 refused namespaces.
 
-The door for Engine.IO 3 is `Heartbeat` (there the client pings) and wire/engineio.py (there payloads have lengths): neither
-is known to the rest of this file.
+Engine.IO 3 is known here by the doors that session/eio3.py goes through: `beats`, `_decode`, `begin`, `id_in`, and what
+`accept`, `refuse` and `leave_all` say. Which of the two a session is, is decided once, when it begins.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -32,12 +32,12 @@ from alsohere.session.events import (
     ConnectAsked,
     Event,
     EventReceived,
-    MessageReceived,
     NamespaceLeft,
+    Reply,
     TransportClosed,
     Unreadable,
 )
-from alsohere.session.heartbeat import Heartbeat
+from alsohere.session.heartbeat import ClientHeartbeat, Heartbeat
 from alsohere.wire import engineio, socketio
 from alsohere.wire.engineio import Packet
 from alsohere.wire.socketio import Header, PacketType, UnpairedSurrogate
@@ -57,7 +57,7 @@ class SessionRules(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 10.0
     max_payload_bytes: int = 1_000_000
     raw: bool = False
-    """Engine.IO only: messages are handed to the driver and never read as Socket.IO."""
+    """Engine.IO only: messages are never read as Socket.IO, and go back as they came."""
 
 
 class NamespaceState(Enum):
@@ -90,6 +90,11 @@ class Session:
         now_s: the time of the handshake.
     """
 
+    revision: ClassVar[int] = 4
+    """Of Engine.IO."""
+    beats: ClassVar[type[Heartbeat | ClientHeartbeat]] = Heartbeat
+    _decode = staticmethod(socketio.decode)
+
     __slots__ = (
         "_acks",
         "_assembly",
@@ -108,7 +113,7 @@ class Session:
         self.sid = sid
         self.closed = False
         self.dismissed = False
-        self.heartbeat = Heartbeat(rules.ping_interval_s, rules.ping_timeout_s, now_s)
+        self.heartbeat = self.beats(rules.ping_interval_s, rules.ping_timeout_s, now_s)
         self.connect_by_s: float | None = None if rules.raw else now_s + rules.connect_timeout_s
         self._rules = rules
         self._namespaces = _NONE_OPEN
@@ -132,10 +137,10 @@ class Session:
         if self.closed:
             raise PacketError("packet after close")
         if binary:
-            return MessageReceived(data, binary=True) if self._rules.raw else self._receive_attachment(data)
+            return Reply(Packet(data, binary=True)) if self._rules.raw else self._receive_attachment(data)
         kind = data[:1]
         if kind == engineio.MESSAGE:
-            return MessageReceived(data[1:], binary=False) if self._rules.raw else self._receive_message(data[1:], now_s)
+            return Reply(Packet(data)) if self._rules.raw else self._receive_message(data[1:], now_s)
         if kind == engineio.PONG:
             self.heartbeat.pong(now_s)
             return None
@@ -150,7 +155,7 @@ class Session:
     def _receive_message(self, message: bytes, now_s: float) -> Event | None:
         if self._assembly is not None:
             raise PacketError("text while attachments are missing")
-        header = socketio.decode(message)
+        header = self._decode(message)
         self._check_move(header)
         if header.type is PacketType.CONNECT:
             return self._receive_connect(header)
@@ -225,12 +230,16 @@ class Session:
             Disconnect: the peer was silent for too long, never connected, or left a binary packet incomplete.
         """
         if self.connect_by_s is not None and now_s >= self.connect_by_s:
-            if self.dismissed:
-                raise Disconnect(CloseCode.RATE, "too many connections")
-            raise Disconnect(CloseCode.TOO_SLOW, "no namespace was connected in time")
+            raise self._nowhere()
         if self._assembly is not None and now_s >= self._assembly.complete_by_s:
             raise PacketError("attachments did not arrive in time")
         return self.heartbeat.tick(now_s)
+
+    def _nowhere(self) -> Disconnect:
+        """The end of a session that is in no namespace."""
+        if self.dismissed:
+            return Disconnect(CloseCode.RATE, "too many connections")
+        return Disconnect(CloseCode.TOO_SLOW, "no namespace was connected in time")
 
     def due_s(self) -> float:
         """When to call `tick` next."""
@@ -253,6 +262,18 @@ class Session:
             self.connect_by_s = now_s + self._rules.connect_timeout_s
 
     # -- Sending -----------------------------------------------------------------------------------------------------
+
+    def begin(self, auth: bytes) -> ConnectAsked | None:  # noqa: ARG002 - see eio3.py
+        """What happens as soon as the session is open, without a word of the client; here it speaks first.
+
+        Args:
+            auth: what came with the handshake, as JSON.
+        """
+        return None
+
+    def id_in(self, namespace: str) -> str | None:  # noqa: ARG002 - see eio3.py
+        """The id of the connection in a namespace, if the client does not have to be told."""
+        return None
 
     def accept(self, namespace: str, sid: str) -> Packet:
         """Open a namespace that was asked for."""
@@ -283,6 +304,10 @@ class Session:
         self._move(namespace, None)
         self._await_connect(now_s)
         return socketio.encode_disconnect(namespace)
+
+    def leave_all(self, now_s: float) -> list[Packet]:
+        """End every open namespace; the client stays away."""
+        return [self.leave(namespace, now_s) for namespace, state in self._namespaces.items() if state is NamespaceState.OPEN]
 
     def send(self, namespace: str, name: str, args: tuple[Any, ...], ack_id: int | None = None) -> list[Packet]:
         """An event to the client; nothing if the namespace is not open (S3)."""

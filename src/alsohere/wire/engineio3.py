@@ -3,7 +3,7 @@
 Owns: the bytes in which revision 3 differs from 4. Packets are the same, but a binary one begins with its type, and payloads have
 lengths in front of their packets instead of separators between them.
 Invariants: only PacketError leaves a decoder; a length is at most MAX_DIGITS long and never larger than what is there; a payload
-costs a scan or two of its bytes, whatever its lengths say (the reference parser could be kept busy for minutes by some kilobytes).
+costs a scan or two of its bytes, whatever its lengths say (a few kilobytes could keep the reference parser busy for minutes).
 Rejected: to tell clients 1 from clients 2. The former encode text twice (UTF-8 of UTF-8) when they poll, which looks like other
 text. They are read as clients 2 are, as the reference server does since its version 2; what they are sent, both can read, because
 text that is not ASCII goes to browsers in the binary form, where they agree.
@@ -119,7 +119,7 @@ def _split_text(body: bytes) -> list[tuple[bytes, bool]]:
     at = 0
     while at < len(data) or not packets:
         colon = data.find(b":\0"[:width], at, at + (MAX_DIGITS + 1) * width)
-        # Two bytes that are half of one character and half of the next may look like a colon; what is before it then is no number.
+        # Two bytes that are half of one character and half of the next may look like a colon; then what is before is no number.
         size = _number(_utf8(data[at:colon], width) if colon >= 0 else b"") * width
         at = colon + width + size
         packets.append((_utf8(_slice(data, colon + width, size, len(packets)), width), False))
@@ -135,7 +135,7 @@ def _utf8(part: bytes, width: int) -> bytes:
         raise PacketError("a length that ends within a character") from error
 
 
-# -- The form of bytes: <0: text, 1: binary><digits as numbers><255><packet>, the length in bytes -------------------------
+# -- The form of bytes: <0: text, 1: binary><digits as numbers><255><packet>, the length in bytes ------------------------
 
 
 def _with_head(message: Packet) -> bytes:

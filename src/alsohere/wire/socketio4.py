@@ -14,7 +14,7 @@ import msgspec
 
 from alsohere.errors import PacketError
 from alsohere.wire.engineio import Packet
-from alsohere.wire.socketio import MAIN, MAX_NAMESPACE_BYTES, Header
+from alsohere.wire.socketio import MAIN, Header, PacketType
 from alsohere.wire.socketio import decode as decode_5
 
 MAX_QUERY_BYTES = 8 * 1024  # as much as the auth payload of protocol 5
