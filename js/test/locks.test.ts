@@ -156,6 +156,18 @@ test("who asks is told when it is theirs at the latest, and the holder who asks"
   here.channel.receive("lock:changed", changed({ holder: ann, queue: [me], waiting: 1, request: { by: me, hand_over_at: 21_000 } }));
   const { requestedBy, handOverAt } = here.lock.getSnapshot();
   assert.deepEqual([status(here), requestedBy, handOverAt], ["queued", me, 21_000]);
+  assert.ok(here.lock.getSnapshot().asked);
+  here.channel.receive("lock:granted", { lock: "/p", fence: 9, expires_at: 1, reason: "handed_over" });
+  assert.deepEqual([status(here), here.lock.getSnapshot().requestedBy], ["held-by-me", null]); // nobody is asked for their own
+});
+
+test("who moves the lock to another tab is still asked for it there", async (context) => {
+  const here = await scene(context);
+  await here.quiet();
+  here.lock.acquire();
+  here.channel.receive("lock:requested", { lock: "/p", by: bob, hand_over_at: 21_000 });
+  await here.channel.answer("lock:acquire", held(8));
+  assert.deepEqual(here.lock.getSnapshot().requestedBy, bob);
 });
 
 test("the holder who is asked hands over, and is told to whom", async (context) => {

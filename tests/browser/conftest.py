@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from browser.people import Person
+from support.servers import ServerProcess
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 ARGS = [
@@ -24,6 +26,7 @@ ARGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+SITE = str(Path(__file__).parent / "own_page.py")
 PICTURES = Path(__file__).parents[2] / "test-results"
 expect.set_options(timeout=10_000)
 
@@ -59,6 +62,29 @@ def person(browser):
     for somebody in people:
         somebody.context.close()
     assert [complaint for somebody in people for complaint in somebody.unexpected()] == []
+
+
+@pytest.fixture(scope="module")
+def site():
+    """A server whose page has the elements that its address asks for."""
+    with ServerProcess(SITE, "{port}", env={"ALSOHERE_DRAIN_S": "0.1"}) as server:
+        yield server
+
+
+@pytest.fixture
+def page_with(site, person):
+    """Open a page with these elements, of `site` or at another address; `options` are the browser's."""
+
+    def open_page(elements: str, at: str | None = None, **options):
+        somebody = person(**options)
+        page = somebody.context.new_page()
+        page.person = somebody
+        page.sockets = []
+        page.on("websocket", lambda socket: page.sockets.append(socket.url))
+        page.goto(f"{at or site.url}/?{urlencode({'body': elements})}")
+        return page
+
+    return open_page
 
 
 @pytest.fixture(scope="session")

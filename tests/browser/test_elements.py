@@ -1,20 +1,13 @@
-"""The two elements on a page of somebody's own: what they show, share and say."""
+"""Faces and counts on a page of somebody's own: what they show, share and say."""
 
 from __future__ import annotations
-
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
 
-from alsohere import AlsoHere
+from browser.company import company, crowd, see_count
 from browser.people import record, recorded
-from support.raw import RawClient, joined
-from support.servers import SECRET, ServerProcess, wait_for
 
-SITE = str(Path(__file__).parent / "own_page.py")
 MARKUP = "<img src=x onerror=alert(1)> <b>Bold</b>"
 # Where the panel is, and how many it lists, in the first frame that can be seen.
 FIRST_FRAME = """(host) => {
@@ -26,53 +19,12 @@ FIRST_FRAME = """(host) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def server():
-    with ServerProcess(SITE, "{port}", env={"ALSOHERE_DRAIN_S": "0.1"}) as server:
-        yield server
-
-
-@pytest.fixture
-def page_with(server, person):
-    """Open a page with these elements; `options` are the browser's."""
-
-    def open_page(elements: str, **options):
-        page = person(**options).context.new_page()
-        page.sockets = []
-        page.on("websocket", lambda socket: page.sockets.append(socket.url))
-        page.goto(f"{server.url}/?{urlencode({'body': elements})}")
-        return page
-
-    return open_page
-
-
-@contextmanager
-def company(server, room: str, *names: str):
-    """Others who are in a room."""
-    tokens = AlsoHere(secret=SECRET)
-    with ExitStack() as stack:
-        people = [stack.enter_context(joined(server.url, token=tokens.token(name, name=name))) for name in names]
-        for somebody in people:
-            assert somebody.call("room:enter", {"room": room, "watch": "none"})["ok"]
-        yield people
-
-
-def crowd(number: int) -> list[str]:
-    return [f"Person {index}" for index in range(number)]
-
-
-def see_count(client: RawClient, room: str, count: int) -> None:
-    """Wait until the server tells that many are in the room."""
-    question = {"rooms": [room], "watch": "count"}
-    wait_for(lambda: client.call("room:watch", question)["rooms"][0]["count"] == count, what=f"{count} people in {room}")
-
-
 def faces(page, selector="also-here"):
     return page.locator(f"{selector} .face")
 
 
-def test_names_are_text(server, page_with):
-    with company(server, "/names", MARKUP):
+def test_names_are_text(site, page_with):
+    with company(site, "/names", MARKUP):
         page = page_with(
             '<also-here room="/names"></also-here><also-here room="/names" max="1"></also-here><also-online></also-online>'
         )
@@ -87,8 +39,8 @@ def test_names_are_text(server, page_with):
         expect(page.locator(":is(also-here, also-online) :is(img, b)")).to_have_count(0)
 
 
-def test_who_only_watches_sees_and_is_not_counted(server, page_with):
-    with company(server, "/watched", "Ann") as (ann,):
+def test_who_only_watches_sees_and_is_not_counted(site, page_with):
+    with company(site, "/watched", "Ann") as (ann,):
         page = page_with('<also-here room="/watched" watch></also-here>')
         expect(page.get_by_role("list", name="1 person here")).to_be_visible()
         expect(faces(page)).to_have_count(1)
@@ -98,8 +50,8 @@ def test_who_only_watches_sees_and_is_not_counted(server, page_with):
         see_count(ann, "/watched", 2)
 
 
-def test_who_does_not_fit_is_behind_a_button_that_lists_everyone(server, page_with):
-    with company(server, "/crowd", *crowd(13)):
+def test_who_does_not_fit_is_behind_a_button_that_lists_everyone(site, page_with):
+    with company(site, "/crowd", *crowd(13)):
         page = page_with('<p style="margin-top: 200px"><also-here room="/crowd" max="2"></also-here>', reduced_motion="reduce")
         more = page.get_by_role("button", name="12 more: show everyone")
         expect(more).to_have_text("+12")
@@ -117,8 +69,8 @@ def test_who_does_not_fit_is_behind_a_button_that_lists_everyone(server, page_wi
         expect(more).to_be_focused()
 
 
-def test_all_elements_of_a_page_share_one_connection(server, page_with):
-    with company(server, "/together", "Ann"):
+def test_all_elements_of_a_page_share_one_connection(site, page_with):
+    with company(site, "/together", "Ann"):
         page = page_with(
             '<also-here room="/together"></also-here><also-here room="/together" watch></also-here><also-online></also-online>'
         )
@@ -130,8 +82,8 @@ def test_all_elements_of_a_page_share_one_connection(server, page_with):
         assert len(page.sockets) == 1
 
 
-def test_another_room_attribute_moves_the_visitor(server, page_with):
-    with company(server, "/from", "Ann") as (ann,), company(server, "/to", "Ben", "Cleo") as (ben, _):
+def test_another_room_attribute_moves_the_visitor(site, page_with):
+    with company(site, "/from", "Ann") as (ann,), company(site, "/to", "Ben", "Cleo") as (ben, _):
         page = page_with('<also-here room="/from"></also-here>')
         expect(faces(page)).to_have_count(2)
         see_count(ann, "/from", 2)
@@ -151,11 +103,11 @@ def test_motion_is_for_those_who_like_it(page_with, motion, animation):
     assert (moving == "0s") == (motion == "reduce")
 
 
-def test_a_burst_of_arrivals_is_one_sentence_for_screen_readers(server, page_with):
+def test_a_burst_of_arrivals_is_one_sentence_for_screen_readers(site, page_with):
     page = page_with('<also-here room="/burst"></also-here>')
     expect(faces(page)).to_have_count(1)
     record(page, "also-here .said")
-    with company(server, "/burst", *crowd(5)):
+    with company(site, "/burst", *crowd(5)):
         expect(faces(page)).to_have_count(6)
         expect(page.get_by_role("status")).to_have_text("5 people came")
     assert recorded(page, "also-here .said") == [[""], ["5 people came"]]

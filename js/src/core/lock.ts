@@ -115,6 +115,8 @@ export class LockCopy {
     if (known && known.fence !== grant.fence) this.lose({ reason: "expired" });
     this.want = "lock";
     this.#own = grant;
+    const { request, ...fact } = this.#fact ?? NOTHING;
+    if (request?.by.id === this.selfId()) this.#fact = fact; // one's own: it has been heard
     this.#loss = null;
     this.#position = null;
     this.#releaseAt = null;

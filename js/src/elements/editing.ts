@@ -8,9 +8,8 @@
  * hidden field `fence`.
  */
 import type { Here } from "../core/connect.js";
-import type { Lock } from "../core/locks.js";
 import type { LockSnapshot } from "../core/lock.js";
-import { adopt } from "./style.js";
+import type { Lock } from "../core/locks.js";
 import { EDITING } from "./editing-style.js";
 import { PlacedElement } from "./element.js";
 import { paint } from "./faces.js";
@@ -20,6 +19,8 @@ import { type Action, notice, secondsUntil } from "./notice.js";
 import { plainName } from "./people.js";
 import { type Asked, Question } from "./question.js";
 import { remember, remembered } from "./resume.js";
+import { adopt } from "./style.js";
+import { Target } from "./target.js";
 import { texts } from "./texts.js";
 
 const EVENTS = ["held", "lost", "requested"] as const;
@@ -33,8 +34,9 @@ export class AlsoEditing extends PlacedElement<Lock> {
   #detail = make("p", "detail");
   #actions = make("div", "actions");
   #buttons = new Map<Action, HTMLButtonElement>();
-  #question = new Question((yes) => this.#answered(yes), (seconds) => texts.left_s(seconds));
+  #question = new Question((yes) => this.#answered(yes), () => this.#asked());
   #gate = new Gate();
+  #target: Target<HTMLElement> | undefined;
   #clock: ReturnType<typeof setInterval> | undefined;
   #fence: number | null = null;
   #leaving = (): void => {
@@ -86,10 +88,15 @@ export class AlsoEditing extends PlacedElement<Lock> {
   protected hold(here: Here): Lock {
     const lock = here.lock(this.place);
     const selector = this.getAttribute("for");
-    const target = selector ? (this.getRootNode() as ParentNode).querySelector<HTMLElement>(selector) : null;
-    if (selector && !target) console.warn(`<also-editing>: nothing on this page is ${selector}`);
-    if (target?.contains(this)) console.warn(`<also-editing>: ${selector} is closed with this element in it; put it outside`);
-    this.#gate.guard(target, () => lock.touch());
+    const guard = (target: HTMLElement | null): void => {
+      if (selector && !target) return this.#gate.free(); // not there yet
+      this.#gate.guard(target, () => lock.touch());
+      if (target?.contains(this)) console.warn(`<also-editing>: ${selector} is closed with this element in it; put it outside`);
+      this.#turn(lock.getSnapshot());
+    };
+    this.#target = new Target(guard);
+    if (selector) this.#target.seek([selector], this.getRootNode() as ParentNode);
+    else guard(null);
     for (const name of EVENTS) lock.on(name, (detail) => this.#tell(name, detail));
     lock.on("refused", ({ message }) => console.warn(`<also-editing> ${lock.name}: ${message}`));
     addEventListener("pagehide", this.#leaving);
@@ -101,6 +108,7 @@ export class AlsoEditing extends PlacedElement<Lock> {
   protected override release(): void {
     this.#fence = null;
     removeEventListener("pagehide", this.#leaving);
+    this.#target?.stop();
     this.#gate.free();
     this.#question.show(null);
     this.#tick(false);
@@ -111,11 +119,17 @@ export class AlsoEditing extends PlacedElement<Lock> {
     const lock = this.held?.getSnapshot();
     if (!lock) return;
     const inside = this.root.activeElement;
-    const worked = this.#gate.busy;
+    const working = this.#gate.busy;
+    const before = this.#fence;
     this.#turn(lock);
     this.#say(lock);
     this.#question.show(lock.stale ? null : asked(lock));
-    this.#focus(inside, worked && lock.fence === null, lock);
+    // Where the focus was on something that is gone or closed by now, it is on the words that say why; who waited here for it begins in the form.
+    const gone = inside !== null && !inside.isConnected;
+    const opened = before === null && lock.fence !== null;
+    if (working && lock.fence === null) this.#notice.focus();
+    else if (gone && !(opened && this.#gate.enter())) this.#notice.focus({ preventScroll: true });
+    else if (inside && opened) this.#gate.enter();
     this.#tick(lock.handOverAt !== null || lock.releaseAt !== null);
   }
 
@@ -162,14 +176,12 @@ export class AlsoEditing extends PlacedElement<Lock> {
   #answered(yes: boolean): void {
     if (yes) this.held?.handOver();
     else this.held?.touch();
-    if (document.activeElement === document.body) this.#notice.focus(); // what had the focus is gone meanwhile
   }
 
-  /** Where the focus was on something that is gone or closed by now, it is here, with the words that say why. */
-  #focus(inside: Element | null, turnedOut: boolean, { fence }: LockSnapshot): void {
-    const gone = inside && inside !== this.#notice && !this.#question.open && this.root.activeElement !== inside;
-    if (gone && fence !== null && this.#gate.enter()) return;
-    if (gone || turnedOut) this.#notice.focus({ preventScroll: !turnedOut });
+  /** The browser gives the focus back to where it was before the question, unless that is closed or gone. */
+  #asked(): void {
+    const { activeElement } = this.getRootNode() as Document | ShadowRoot;
+    if (!activeElement || activeElement === document.body || activeElement === this) this.#notice.focus();
   }
 
   #tick(on: boolean): void {

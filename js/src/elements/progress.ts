@@ -9,6 +9,7 @@ import type { Room } from "../core/store.js";
 import { PlacedElement } from "./element.js";
 import { progress, readers } from "./rail.js";
 import { adopt } from "./style.js";
+import { Target } from "./target.js";
 import { Track, TRACK } from "./track.js";
 
 export const EVERY_MS = 1_000;
@@ -16,7 +17,7 @@ export const EVERY_MS = 1_000;
 export class AlsoProgress extends PlacedElement<Room> {
   static observedAttributes = ["for", "room", "src"];
   #track = new Track();
-  #article: Element | null = null;
+  #article = new Target<Element>((article) => this.#found(article));
   #at = 0;
   #sent = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -31,7 +32,8 @@ export class AlsoProgress extends PlacedElement<Room> {
   }
 
   protected hold(here: Here): Room {
-    this.#find();
+    const selector = this.getAttribute("for");
+    this.#article.seek(selector ? [selector] : ["article", "main"]);
     this.#sent = Math.round(this.#at);
     this.#stop = new AbortController();
     const { signal } = this.#stop;
@@ -42,6 +44,7 @@ export class AlsoProgress extends PlacedElement<Room> {
 
   protected override release(): void {
     this.#stop.abort();
+    this.#article.stop();
     this.#resized?.disconnect();
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#timer);
@@ -59,18 +62,14 @@ export class AlsoProgress extends PlacedElement<Room> {
     this.#track.show(readers(others), count, self, Math.round(this.#at));
   }
 
-  /** The article may have been replaced: by a single-page application, or because it came later than this element. */
-  #find(): void {
-    const selector = this.getAttribute("for");
-    this.#article = selector ? document.querySelector(selector) : (document.querySelector("article") ?? document.querySelector("main"));
-    if (!this.#article) console.warn(`<also-progress>: nothing on this page is ${selector ?? "an article"}`);
+  #found(article: Element | null): void {
     this.#resized?.disconnect();
-    for (const element of [this.#article, document.documentElement]) if (element) this.#resized?.observe(element);
+    for (const element of [article, document.documentElement]) if (element) this.#resized?.observe(element);
     this.#place();
   }
 
   #place(): void {
-    if (this.#article) this.#track.place(this.#article);
+    if (this.#article.current) this.#track.place(this.#article.current);
     this.#measure();
     this.render();
   }
@@ -82,13 +81,12 @@ export class AlsoProgress extends PlacedElement<Room> {
 
   #scrolled(): void {
     this.#frame = 0;
-    if (this.#article && !this.#article.isConnected) this.#find();
     this.#measure();
     this.#publish();
   }
 
   #measure(): void {
-    const box = this.#article?.getBoundingClientRect();
+    const box = this.#article.current?.getBoundingClientRect();
     this.#track.root.toggleAttribute("data-away", !box || box.bottom < 0 || box.top > innerHeight);
     if (box) this.#track.move((this.#at = progress(box.top, box.height, innerHeight)));
   }

@@ -6,6 +6,7 @@
  * second button, mean "I go on". The same question is asked once.
  */
 import { make } from "./float.js";
+import { texts } from "./texts.js";
 
 export interface Asked {
   /** Which question this is. */
@@ -30,11 +31,8 @@ export class Question {
   #no = make("button", "action");
   #key = "";
 
-  /** @param answered is told whether it is given away. */
-  constructor(
-    answered: (yes: boolean) => void,
-    private readonly count: (seconds: number) => string,
-  ) {
+  /** @param answered is told whether it is given away. @param closed is called when the focus is back where it was, if that is still there. */
+  constructor(answered: (yes: boolean) => void, closed: () => void) {
     const { root } = this;
     root.setAttribute("role", "alertdialog");
     root.tabIndex = -1;
@@ -60,6 +58,7 @@ export class Question {
       });
     }
     root.addEventListener("cancel", () => answered(false));
+    root.addEventListener("close", () => root.open || closed());
   }
 
   get open(): boolean {
@@ -72,7 +71,7 @@ export class Question {
     else if (asked.key !== this.#key) this.#ask(asked);
     this.#key = asked?.key ?? "";
     if (!asked || !this.open) return;
-    this.#left.textContent = asked.seconds === null ? "" : this.count(asked.seconds);
+    this.#left.textContent = asked.seconds === null ? "" : texts.left_s(asked.seconds);
     this.#left.append(this.#bar);
   }
 

@@ -55,7 +55,7 @@ export const TRACK = `
 .rail[data-edge] .readers .face {
   --_size: 10px; inset-inline: auto 3px; box-shadow: 0 0 0 1px var(--_ring); background: oklch(.6 .13 var(--_hue)); color: transparent; font-size: 0;
 }
-.rail[data-edge] .readers [data-many] { block-size: 14px; margin-block-start: -7px; border-radius: 5px; background: color-mix(in srgb, var(--_text) 65%, var(--_ring)) }
+.rail[data-edge] .readers [data-many] { block-size: 14px; margin-block-start: -7px; border-radius: 5px; background: color-mix(in srgb, var(--_text) calc(38% + min(var(--_many), 12) * 3%), var(--_ring)) }
 .rail[data-edge] .readers .own .face { inset-inline: auto 0; inline-size: 14px; background: var(--_accent) }
 @media (prefers-reduced-motion: reduce) { .rail, .readers li { transition: none } }
 @media (prefers-reduced-motion: no-preference) { .readers li { animation: arrive .3s ease-out } }
@@ -126,6 +126,7 @@ export class Track {
     const names = group.readers.map(({ member }) => describe(member, false));
     paint(face, first, false);
     face.toggleAttribute("data-many", names.length > 1);
+    face.style.setProperty("--_many", String(names.length));
     if (names.length > 1) face.textContent = String(names.length);
     face.setAttribute("part", "face");
     face.setAttribute("aria-label", texts.at(texts.names(names.slice(0, NAMES), names.length - NAMES), Math.round(group.at)));
