@@ -56,7 +56,7 @@ def test_every_command_is_described_with_its_fields_and_defaults(name: str):
     for field in msgspec.structs.fields(COMMANDS[name]):
         row = re.search(rf"^\| `{field.encode_name}` \| [^|]+ \| ([^|]+) \|", section, re.MULTILINE)
         assert row, field.encode_name
-        default = "*required*" if field.required else "none" if field.default is None else f"`{json.dumps(field.default)}`"
+        default = "*required*" if field.required else "none" if field.default in (None, msgspec.UNSET) else f"`{json.dumps(field.default)}`"
         assert row[1] == default, field.encode_name
 
 

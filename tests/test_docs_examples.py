@@ -124,11 +124,17 @@ ARGUMENTS = {
     "lock:release": {"lock": "/answers"},
     "user:status": {"status": "idle"},
     "user:identify": {"token": alsohere.AlsoHere(secret=SECRET).token("42")},
+    # From here on it is somebody with an inbox.
+    "topic:follow": {"topic": "/post/1"},
+    "topic:unfollow": {"topic": "/post/1"},
+    "inbox:preferences": {"mute": {"categories": ["reminder"]}},
+    "inbox:mark": {"all": True, "as": "read"},
+    "inbox:list": {},
 }
 
 
-# These need somebody else, or the application's word: tests/node/test_lock_desk.py.
-NOT_ALONE = {"lock:hand_over", "lock:take"}
+# These need somebody else, or the application's word: tests/node/test_lock_desk.py, tests/node/test_inbox_desk.py.
+NOT_ALONE = {"lock:hand_over", "lock:take", "message:send", "push:send"}
 
 
 def test_every_field_of_an_answer_is_described(server: ServerProcess):

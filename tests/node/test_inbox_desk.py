@@ -281,4 +281,4 @@ async def test_nothing_is_kept_of_connections_that_ended() -> None:
     ann.lose_transport()
     await tick(world, 20)
     inbox = world.node.inbox
-    assert not any((inbox._arriving, inbox._wishes, inbox.deliveries._windows, inbox.deliveries._catching_up))
+    assert not any((inbox._arrivals._arriving, inbox._wishes, inbox.deliveries._windows, inbox.deliveries._catching_up))

@@ -17,8 +17,10 @@ import msgspec
 from alsohere.domain.attention import Category, is_muted, is_quiet, show
 from alsohere.domain.inbox import NEW, is_open, shown
 from alsohere.errors import Refusal
+from alsohere.node.arrivals import Arrivals
+from alsohere.node.badges import Badges, unread_fact
 from alsohere.node.connection import Connection
-from alsohere.node.deliveries import Deliveries, Parcel, parcel
+from alsohere.node.deliveries import Choose, Parcel, parcel
 from alsohere.node.waiting import outcome_of
 from alsohere.node.zones import minute_of_day
 from alsohere.notices import (
@@ -27,7 +29,6 @@ from alsohere.notices import (
     Edit,
     Edited,
     Entry,
-    InboxChanged,
     InboxMarked,
     Marked,
     Marking,
@@ -42,18 +43,15 @@ from alsohere.notices import (
     SendResult,
     Sent,
     Show,
-    Unread,
     Withdrawn,
 )
 from alsohere.ports import InboxStore, PreferencesStep
-from alsohere.wire.engineio import Packet
 from alsohere.wire.socketio import MAIN, encode_fact
 
 if TYPE_CHECKING:
     from alsohere.node.node import Node
 
 RETRY_S = 1.0
-MOST_WAITING = 32
 EVERYBODY = "*"
 NO_WISHES = Preferences()
 
@@ -90,13 +88,11 @@ class InboxDesk:
         self._node = node
         self.store = store
         self.rules = rules
-        self.deliveries = Deliveries(self._ask_more)
-        self._arriving: dict[Connection, None] = {}
-        self._arrivals_s = 0.0
-        self._stale: set[str] = set()  # whose counts have changed and were not told
-        self._all_stale = False
-        self._tell_s = 0.0
         self._wishes: dict[str, Preferences] = {}  # of users who are here
+        self._arrivals = Arrivals(node, store, self._wishes, self._choice)
+        self.deliveries = self._arrivals.deliveries
+        self.badges = Badges(node, store, self._connections, self._receivers)
+        self._write_s = 0.0
         self._looked_ms = 0  # up to when starts and ends of notifications have been seen
         self._due_s: float | None = None
 
@@ -104,18 +100,12 @@ class InboxDesk:
 
     def arrive(self, connection: Connection) -> None:
         """A connection is somebody's from now on."""
-        if not self._is_told(connection) or self.store.is_empty:
-            return
-        now_s = self._node.clock.now_s()
-        if not self._arriving:
-            self._arrivals_s = now_s + self._node.tick_s
-        self._arriving[connection] = None
-        self.deliveries.begin(connection, now_s)
-        self._node.wake()
+        if self._is_told(connection) and not self.store.is_empty:
+            self._arrivals.add(connection)
 
     def leave(self, connection: Connection) -> None:
         """A connection is over, or somebody else's."""
-        self._arriving.pop(connection, None)
+        self._arrivals.forget(connection)
         self.deliveries.forget(connection)
         if connection.user.id in self._wishes and len(self._connections(connection.user.id)) <= 1:
             self._wishes.pop(connection.user.id, None)
@@ -126,37 +116,8 @@ class InboxDesk:
     def _connections(self, user: str) -> list[Connection]:
         return [connection for connection in self._node.connections_of(user) if self._is_told(connection)]
 
-    async def _welcome(self, connections: Sequence[Connection]) -> None:
-        users = list(dict.fromkeys(connection.user.id for connection in connections))
-        try:
-            arrivals = await self.store.arrivals(users, MOST_WAITING, self._now_ms())
-        except Refusal:
-            for connection in connections:  # the store is away: they are told as soon as it is back
-                if connection.connected:
-                    self._arriving[connection] = None
-            self._arrivals_s = self._node.clock.now_s() + RETRY_S
-            self._node.wake()
-            return
-        for connection in connections:
-            arrival = arrivals.get(connection.user.id)
-            if arrival is None or not connection.connected:
-                continue
-            self._wishes[connection.user.id] = arrival.preferences
-            if arrival.unread.total:
-                connection.outbox.put(_unread_fact(arrival.unread))
-            self.deliveries.catch_up(connection, arrival.waiting, self._choice(connection.user.id), more=arrival.more)
-
-    def _ask_more(self, connection: Connection, after: int) -> None:
-        self._node.spawn(self._more(connection, after))
-
-    async def _more(self, connection: Connection, after: int) -> None:
-        user = connection.user.id
-        try:
-            entries = await self.store.waiting(user, after, MOST_WAITING + 1, self._now_ms())
-        except Refusal:
-            return  # its patience ends, and it is told what is new; the rest stands unread (I1)
-        more = len(entries) > MOST_WAITING
-        self.deliveries.catch_up(connection, entries[:MOST_WAITING], self._choice(user), more=more)
+    def _receivers(self) -> list[Connection]:
+        return [connection for connection in self._node.connections() if self._is_told(connection)]
 
     # -- Sending -----------------------------------------------------------------------------------------------------
 
@@ -201,14 +162,11 @@ class InboxDesk:
         parcels: dict[Show, Parcel] = {}
         entry = Entry(notice, NEW)
         if notice.audience == "everyone":
-            self._all_stale = True
-            reached = 0
-            for connection in self._node.connections():
-                if self._is_told(connection):
-                    reached += 1
-                    self._hand_over(connection, entry, self._show(notice, connection.user.id), parcels)
-            self._tell_counts_soon()
-            return {EVERYBODY: reached}
+            receivers = self._receivers()
+            for connection in receivers:
+                self._hand_over(connection, entry, self._show(notice, connection.user.id), parcels)
+            self.badges.all_changed()
+            return {EVERYBODY: len(receivers)}
         result: dict[str, int] = {}
         for user in sent.to:
             connections = self._connections(user)
@@ -217,7 +175,7 @@ class InboxDesk:
                 choice = self._show(notice, user, muted=user in sent.muted)
                 for connection in connections:
                     self._hand_over(connection, entry, choice, parcels)
-                self._changed(user)
+                self.badges.changed(user)
         return result
 
     def _hand_over(self, connection: Connection, entry: Entry, choice: Show, parcels: dict[Show, Parcel]) -> None:
@@ -225,7 +183,7 @@ class InboxDesk:
             parcels[choice] = parcel(entry, choice)
         self.deliveries.send(connection, parcels[choice])
 
-    def _choice(self, user: str) -> Callable[[Entry], Show]:
+    def _choice(self, user: str) -> Choose:
         return lambda entry: self._show(entry.notice, user)
 
     def _show(self, notice: Notice, user: str, *, muted: bool = False) -> Show:
@@ -266,14 +224,13 @@ class InboxDesk:
     def _withdrawn(self, withdrawn: Withdrawn) -> None:
         self._tell_all(withdrawn.users, "notification:recalled", NotificationRecalled([withdrawn.id]))
         if withdrawn.users is None:
-            self._all_stale = True
-            self._tell_counts_soon()
+            self.badges.all_changed()
         for user in withdrawn.users or ():
-            self._changed(user)
+            self.badges.changed(user)
 
     def _tell_all(self, users: Iterable[str] | None, name: str, fact: msgspec.Struct) -> None:
         if users is None:
-            receivers = [connection for connection in self._node.connections() if self._is_told(connection)]
+            receivers = self._receivers()
         else:
             receivers = [connection for user in users for connection in self._connections(user)]
         if receivers:
@@ -285,7 +242,8 @@ class InboxDesk:
         """Whether this acknowledges a notification; if so, that is written down soon."""
         if not self.deliveries.acknowledge(connection, ack_id, self._node.clock.now_s(), self._now_ms()):
             return False
-        self._tell_counts_soon()
+        self._write_s = max(self._write_s, self._node.clock.now_s())
+        self._node.wake()
         return True
 
     def mark(self, user: str, marking: Marking, done: MarkedDone, by: Connection | None = None) -> None:
@@ -313,7 +271,7 @@ class InboxDesk:
             mark=marking.mark, at=now_ms, ids=marking.ids, up_to=marking.up_to, all=everything, category=marking.category
         )
         self._node.hub.deliver(encode_fact("inbox:marked", told), [other for other in connections if other is not by])
-        self._node.hub.deliver(_unread_fact(marked.unread), connections)
+        self._node.hub.deliver(unread_fact(marked.unread), connections)
         if marking.mark == "read":
             self._receipts(marked.changed, read=True)
 
@@ -341,34 +299,21 @@ class InboxDesk:
 
     def due_s(self) -> float | None:
         """When `advance` will have something to do."""
-        dues = [self.deliveries.due_s(), self._due_s]
-        if self._arriving:
-            dues.append(self._arrivals_s)
-        if self._stale or self._all_stale or self.deliveries.acknowledged:
-            dues.append(self._tell_s)
+        dues = [self._arrivals.due_s(), self.badges.due_s(), self._due_s]
+        if self.deliveries.acknowledged:
+            dues.append(self._write_s)
         return min((due for due in dues if due is not None), default=None)
 
     def advance(self, now_s: float) -> None:
         """Do and say what is due."""
-        self.deliveries.advance(now_s)
-        if self._arriving and now_s >= self._arrivals_s:
-            arriving, self._arriving = list(self._arriving), {}
-            self._node.spawn(self._welcome(arriving))
-        if now_s >= self._tell_s and (self._stale or self._all_stale or self.deliveries.acknowledged):
-            self._tell_s = now_s + self._node.tick_s
+        self._arrivals.advance(now_s)
+        if self.deliveries.acknowledged and now_s >= self._write_s:
+            self._write_s = now_s + self._node.tick_s
             self._write_deliveries()
-            self._tell_counts()
+        self.badges.advance(now_s)
         if self._due_s is not None and now_s >= self._due_s:
             self._due_s = None
             self._node.spawn(self._look())
-
-    def _changed(self, user: str) -> None:
-        self._stale.add(user)
-        self._tell_counts_soon()
-
-    def _tell_counts_soon(self) -> None:
-        self._tell_s = max(self._tell_s, self._node.clock.now_s())
-        self._node.wake()
 
     def _write_deliveries(self) -> None:
         deliveries, self.deliveries.acknowledged = self.deliveries.acknowledged, []
@@ -377,26 +322,6 @@ class InboxDesk:
             self.store.delivered(
                 deliveries, lambda answer: None if isinstance(answer, Refusal) else self._receipts(answer, read=False)
             )
-
-    def _tell_counts(self) -> None:
-        if self._all_stale:
-            users = {connection.user.id for connection in self._node.connections() if self._is_told(connection)}
-        else:
-            users = {user for user in self._stale if self._connections(user)}
-        self._stale, self._all_stale = set(), False
-        if users:
-            self._node.spawn(self._count(sorted(users)))
-
-    async def _count(self, users: list[str]) -> None:
-        try:
-            counts = await self.store.unread(users, self._now_ms())
-        except Refusal:
-            self._stale.update(users)
-            self._tell_s = self._node.clock.now_s() + RETRY_S
-            self._node.wake()
-            return
-        for user, unread in counts.items():
-            self._node.hub.deliver(_unread_fact(unread), self._connections(user))
 
     def _expect(self, at_ms: int | None, now_ms: int) -> None:
         """Look again when something begins or ends."""
@@ -431,7 +356,3 @@ class InboxDesk:
 
     def _now_ms(self) -> int:
         return self._node.clock.wall_ms()
-
-
-def _unread_fact(unread: Unread) -> Packet:
-    return encode_fact("inbox:changed", InboxChanged(unread), conflate="inbox")
