@@ -175,8 +175,13 @@ class WebSocket(WSListener):
             self.close(disconnect.close_code, disconnect.reason)
 
 
+# Between the 101 and the OPEN packet, for clients that begin to listen when the socket is open, as those of the official suite of
+# revision 3 do: in Node, what comes in one piece is heard in one turn.
+OPEN_AFTER_S = 0.005
+
+
 class CodedWebSocket(WebSocket):
-    """The same for a revision in which messages are not packets as they are.
+    """The same for a revision in which messages are not packets as they are, and nothing travels with the 101.
 
     Args:
         peer, max_bytes, takeover: see `WebSocket`.
@@ -188,6 +193,18 @@ class CodedWebSocket(WebSocket):
     def __init__(self, peer: Peer, max_bytes: int, takeover: Takeover | None, coding: Coding) -> None:
         super().__init__(peer, max_bytes, takeover)
         self._coding = coding
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        if self._takeover is not None:
+            super().on_ws_connected(transport)
+            return
+        self._transport = transport
+        self._peer.outbox.attach(self, ready=False)
+        asyncio.get_running_loop().call_later(OPEN_AFTER_S, self._begin)
+
+    def _begin(self) -> None:
+        if not self._peer.ended:
+            self._peer.outbox.resume()
 
     def write(self, packet: Packet) -> None:
         super().write(self._coding.messages([packet])[0])
@@ -249,7 +266,7 @@ def take_over(
     # Decided here, once: nothing is asked about revisions when packets are sent.
     known = coding is engineio
     listener = WebSocket(peer, max_bytes, takeover) if known else CodedWebSocket(peer, max_bytes, takeover, coding)
-    answer = _Switching(peer if takeover is None else None, coding)
+    answer = _Switching(peer if known and takeover is None else None)
     protocol = WSProtocol(
         None,  # host_port: a client's
         None,  # ws_path: a client's
@@ -288,16 +305,14 @@ class _Switching:
 
     Args:
         peer: the session that begins here; None for a probe, whose session speaks elsewhere still.
-        coding: makes messages of its packets.
     """
 
-    __slots__ = ("_coding", "_peer", "headers")
+    __slots__ = ("_peer", "headers")
 
     status = HTTPStatus.SWITCHING_PROTOCOLS
 
-    def __init__(self, peer: Peer | None, coding: Coding) -> None:
+    def __init__(self, peer: Peer | None) -> None:
         self._peer = peer
-        self._coding = coding
         self.headers: dict[str, str] = {}  # picows puts Sec-WebSocket-Accept in
 
     def to_bytes(self) -> bytearray:
@@ -306,7 +321,7 @@ class _Switching:
             lines += f"{name}: {value}\r\n".encode()
         lines += b"\r\n"
         if self._peer is not None:
-            for packet in self._coding.messages(self._peer.outbox.take(READ_BUFFER_BYTES)):
+            for packet in self._peer.outbox.take(READ_BUFFER_BYTES):
                 lines += frame(packet.data, binary=packet.binary)
             self._peer = None
         return lines
