@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from alsohere import AlsoHere
+from alsohere import AlsoHere, Unavailable
 
 Kind = Literal["post", "note"]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
@@ -52,8 +52,10 @@ class Api:
             Route("/activity/presence", self.presence),
             Route("/activity/rooms", self.rooms),
             Route("/activity/like", self.like, methods=["POST"]),
+            Route("/activity/reading/rank", for_admins(self.rank)),
             Route("/ack", self.ack, methods=["POST"]),
             Route("/server-time", self.server_time),
+            Route("/aggregate/stat", for_admins(self.stat)),
         ]
 
     async def place(self, request: Request) -> Response:
@@ -105,19 +107,50 @@ class Api:
             await self._here.push("message", {"type": "ARTICLE_READ_COUNT_UPDATE", "data": data}, everyone=True)
         return Response(status_code=200)
 
+    async def rank(self, request: Request) -> Response:
+        """What was read most between two times, by how often it was opened and stayed with."""
+        start, end = (request.query_params.get(name, "") for name in ("start", "end"))
+        if not all(time == "" or (time.isascii() and time.isdigit() and len(time) <= 15) for time in (start, end)):
+            return answer({"message": "start and end are milliseconds since 1970."}, 400)
+        counts = await self._readers.most_read(int(start or 0), int(end or now_ms() + 1))
+        known = self._blog.articles
+        return answer(
+            {
+                "data": [
+                    {"ref_id": key, "count": count, "ref": reference(known[key]) if key in known else None}
+                    for key, count in ((article_id(room), count) for room, count in counts.items())
+                ]
+            }
+        )
+
+    async def stat(self, _: Request) -> Response:
+        """How many are online, and how many were today."""
+        most, visits = await self._readers.today()
+        counts = {"posts": 0, "notes": 0}
+        for article in self._blog.published():
+            counts[article.kind + "s"] += 1
+        online = {"online": await self._here.count(), "today_max_online": most, "today_online_total": visits}
+        return answer(counts | online)
+
     async def server_time(self, request: Request) -> Response:
         """For pages whose clock is wrong."""
         asked = request.headers.get("x-request-time", "")
         return answer({"t2": int(asked[:16]) if asked.isascii() and asked.isdigit() else now_ms(), "t3": now_ms()})
 
 
-def for_admins(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def for_admins(endpoint: Endpoint) -> Endpoint:
     """Only with `Authorization: Bearer $ALSOHERE_API_KEY`."""
 
     async def guarded(request: Request) -> Response:
         key, given = os.environ.get("ALSOHERE_API_KEY", ""), request.headers.get("authorization", "")
         if key and hmac.compare_digest(given.encode(), f"Bearer {key}".encode()):
-            return await endpoint(request)
+            try:
+                return await endpoint(request)
+            except Unavailable as error:
+                return answer({"message": error.message}, 503)
         return answer({"message": "Send the API key as `Authorization: Bearer …`."}, 401)
 
     return guarded

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
+from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -249,6 +250,17 @@ class Readers:
     async def counts(self) -> dict[str, int]:
         """The articles that are being read, most read first, with how many readers."""
         return {read.room: read.count for read in await self._here.rooms(ARTICLES) if not self.is_private(read.room)}
+
+    async def most_read(self, from_ms: int, to_ms: int) -> dict[str, int]:
+        """The articles that were read between two times, most read first, with how often; a reload is no second time."""
+        ranked = await self._here.node.history.ranking(ARTICLES, from_ms, to_ms, limit=100)
+        return {read.room: read.visits for read in ranked}
+
+    async def today(self) -> tuple[int, int]:
+        """The most who were online at a time today (UTC), and how often somebody came."""
+        today = datetime.now(UTC).date()
+        days = await self._here.node.history.days(today, today)
+        return (days[0].peak_users, days[0].visits) if days else (0, 0)
 
 
 def is_of(asker: Asker, tab: Connection) -> bool:

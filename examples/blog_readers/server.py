@@ -1,4 +1,4 @@
-"""A blog that shows who reads along: visitors online, everybody's place in an article, and what is being read.
+"""A blog that shows who reads along: visitors online, everybody's place in an article, what is being read and what was read most.
 
 Presence is in readers.py, what pages ask over HTTP in api.py; blog.py is the site itself, which knows nothing of presence.
 """
@@ -12,18 +12,19 @@ from pathlib import Path
 
 from api import Api
 from blog import Blog
-from readers import Readers
+from readers import Readers, now_ms
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from alsohere import AlsoHere, AlsoHereError
+from alsohere import AlsoHere, AlsoHereError, Unavailable
 
 FOLDER = Path(__file__).parent
+WEEK_MS = 7 * 86_400_000
 
 blog = Blog(os.environ.get("BLOG_DB", FOLDER / "blog.db"))
 site = Starlette()
-here = AlsoHere(app=site)
+here = AlsoHere(app=site, history=("article-*",))
 readers = Readers(here, blog)
 api = Api(here, blog, readers)
 
@@ -32,10 +33,31 @@ async def index(request):
     """`GET /`: the articles, and what they are read."""
     articles = "".join(
         f'<li><a href="{article.path}">{escape(article.title)}</a> <span class="reading" data-room="article-{article.id}"></span>'
-        f"<small>{article.created} · {blog.reads(article)} reads</small></li>"
+        f"<small>{article.created} · {times(blog.reads(article), 'read')}</small></li>"
         for article in blog.published()
     )
-    return blog.page(request, "Articles", f'<ul class="articles">{articles}</ul>')
+    return blog.page(request, "Articles", f'<ul class="articles">{articles}</ul>{await numbers()}')
+
+
+async def numbers():
+    """What was read most in a week, and how many were here today; nothing of that while the database is away."""
+    try:
+        read = await readers.most_read(now_ms() - WEEK_MS, now_ms() + 1)
+        most, visits = await readers.today()
+    except Unavailable:
+        return ""
+    titles = {f"article-{article.id}": article.title for article in blog.published()}
+    rows = "".join(
+        f"<li>{escape(titles[room])} <small>{times(count, 'visit')}</small></li>"
+        for room, count in read.items()
+        if room in titles
+    )
+    today = f'<p class="days">Today: at most {most} online at a time, {times(visits, "visit")}.</p>'
+    return (f'<h2>Read most this week</h2><ol class="ranking">{rows}</ol>' if rows else "") + today
+
+
+def times(count, what):
+    return f"{count} {what}" + "s" * (count != 1)
 
 
 site.router.routes += [

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from interop.conftest import node_packages  # noqa: F401 - a fixture: the older client is one of them
-from support.servers import ServerProcess
+from support.servers import ServerProcess, wait_for
 
 SERVER = str(Path(__file__).parents[2] / "examples/blog_readers/server.py")
 OLDER = Path(__file__).parents[1] / "interop/node/node_modules/sio47/dist/socket.io.min.js"
@@ -137,6 +137,19 @@ def test_the_list_says_what_is_being_read(kettle, blog, person, pictures):
     expect(reader.locator("#reads")).to_have_text(str(reads + 2))
     reader.get_by_role("button", name="I like this").click()
     expect(reader.get_by_role("button", name="You like this")).to_be_disabled()
+
+
+def test_the_list_says_what_was_read_most(kettle, blog, person):
+    reader, page = person().open(kettle), person().open(blog.url)
+    expect(reader.locator("#online")).to_have_text("2 online")
+    reader.close()
+
+    def listed():
+        page.reload()
+        return page.locator(".ranking li", has_text="kettle").count()
+
+    wait_for(listed, what="the kettle among what was read most")
+    expect(page.locator(".days")).to_have_text(re.compile(r"Today: at most \d+ online at a time, \d+ visits"))
 
 
 @pytest.mark.usefixtures("node_packages")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import time
 import urllib.parse
 import urllib.request
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from interop.clients import Client, NodeDriver
-from support.servers import ServerProcess, wait_for
+from support.servers import API_KEY, ServerProcess, wait_for
 
 SERVER = str(Path(__file__).parents[2] / "examples/blog_readers/server.py")
 OPTIONS = {
@@ -435,3 +436,67 @@ def test_what_is_not_asked_right_is_refused_in_words(visit, room):
         (refused,) = page.client.call("message", nonsense)
         assert refused["error"]["code"] == "bad_request"
     assert page.say("updateLang", lang="en") == []  # of a later client
+
+
+def test_numbers_are_for_those_with_the_key(visit):
+    page = visit("aaaaaaa1")
+    for path in ("/activity/reading/rank", "/api/v2/aggregate/stat"):
+        assert page.fetch(path)[0] == 401
+        assert page.fetch(path, authorization="Bearer wrong")[0] == 401
+        assert page.fetch(path, authorization=f"Bearer {API_KEY}")[0] == 200
+    assert page.fetch("/activity/reading/rank?start=yesterday", authorization=f"Bearer {API_KEY}")[0] == 400
+
+
+# -- What is kept ------------------------------------------------------------------------------------------------------
+
+
+def asked(server: ServerProcess, path: str) -> Any:
+    status, body = server.get("/api/v2" + path)
+    assert status == 200
+    return json.loads(body)
+
+
+def rank(server: ServerProcess, **span: int) -> dict[str, int]:
+    rows = asked(server, "/activity/reading/rank?" + urllib.parse.urlencode(span))["data"]
+    assert [row["count"] for row in rows] == sorted((row["count"] for row in rows), reverse=True)
+    return {row["ref_id"]: row["count"] for row in rows}
+
+
+def test_what_was_read_most_over_a_range_of_dates(visit, server, room):
+    began = int(time.time() * 1000)
+    article, other = room.removeprefix("article-"), "of-" + room
+    for _ in range(2):
+        tabs = [visit("aaaaaaa1"), visit("aaaaaaa1"), visit("bbbbbbb1")]
+        for tab in tabs:
+            tab.read(room, 10)
+        for tab in tabs:
+            tab.say("leave", roomName=room)
+    reader = visit("ccccccc1")
+    reader.read("article-" + other, 5)
+    reader.client.close()  # a visit that goes on counts within a minute
+    wait_for(lambda: other in rank(server, start=began), what="the last visit")
+    found = rank(server, start=began)
+    assert (found[article], found[other]) == (4, 1)  # two readers twice; a second tab is no second visit
+    assert article not in rank(server, end=began)
+    assert rank(server)[article] == 4
+
+
+def test_the_most_online_today_outlasts_a_power_cut(tmp_path, library):
+    env = {"BLOG_DB": str(tmp_path / "blog.db"), "ALSOHERE_DATABASE_URL": f"sqlite:///{tmp_path}/alsohere.db"}
+    with ServerProcess(SERVER, "--port", "{port}", env=env) as server:
+        pages = [Page(library, server.url, f"aaaaaaa{number}") for number in range(3)]
+        pages.append(Page(library, server.url, "aaaaaaa0"))
+        stat = asked(server, "/aggregate/stat")
+        assert (stat["online"], stat["today_max_online"], stat["today_online_total"]) == (3, 3, 3)
+        for page in pages:
+            page.client.close()
+        assert pages[0].fetch("/ack", {"type": "read", "payload": {"type": "post", "id": "1"}})[0] == 200
+        server.stop(signal.SIGKILL)  # what was answered has been written
+    with ServerProcess(SERVER, "--port", "{port}", env=env) as server:
+        stat = asked(server, "/aggregate/stat")
+        assert (stat["online"], stat["today_max_online"], stat["today_online_total"]) == (0, 3, 3)
+        assert '<span id="reads">1</span>' in server.get("/posts/kettle")[1]
+        page = Page(library, server.url, "aaaaaaa1")
+        stat = asked(server, "/aggregate/stat")
+        assert (stat["online"], stat["today_max_online"], stat["today_online_total"]) == (1, 3, 4)
+        page.client.close()
