@@ -242,6 +242,21 @@ def test_a_whole_number_may_be_written_with_a_point(dev: ServerProcess):
     assert ask(dev.url, CHECK, "POST", '{"fence": 7.0}', **KEY).json()["reason"] == "not_held"
 
 
+def test_a_post_that_only_asks_is_answered_anew_whatever_its_key(dev: ServerProcess):
+    headers = KEY | {"idempotency_key": "check-1"}
+    with joined(dev.url, "visitor-who-edits") as client:
+        body = f'{{"fence": {client.call("lock:acquire", {"lock": "doc"})["fence"]}}}'
+        assert ask(dev.url, CHECK, "POST", body, **headers).json()["valid"]
+        client.call("lock:release", {"lock": "doc"})
+        assert not ask(dev.url, CHECK, "POST", body, **headers).json()["valid"]
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 201])
+def test_what_is_no_idempotency_key_is_told_so(dev: ServerProcess, key: str):
+    answer = ask(dev.url, "/api/v1/push", "POST", '{"name": "x", "everyone": true}', **KEY, idempotency_key=key)
+    assert (answer.status, answer.json()["code"]) == (400, "bad_request")
+
+
 MEGABYTE = 1024 * 1024
 
 

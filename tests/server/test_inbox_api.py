@@ -59,7 +59,7 @@ def test_the_same_key_again_sends_nothing_and_is_answered_alike(server):
         body = {"name": "once", "data": 1, "to": ["kim"]}
         first = ask(server, "POST", "/push", body, key="push-1")
         assert ask(server, "POST", "/push", body, key="push-1") == first == (200, {"results": {"kim": {"connections": 1}}})
-        assert ask(server, "POST", "/push", body | {"data": 2}, key="push-1")[1]["code"] == "bad_request"
+        assert ask(server, "POST", "/push", body | {"data": 2}, key="push-1")[1]["code"] == "key_used"
         assert ask(server, "POST", "/push", {"name": "end", "to": ["kim"]})[0] == 200
         assert kim.event("once") == [1]
         packets = []

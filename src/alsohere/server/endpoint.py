@@ -45,10 +45,18 @@ class Endpoint:
         handler: a function or coroutine function; see server/http_api.py.
         errors: the codes of the refusals that are its own; those of the key, of parameters and of bodies are added.
         public: it is answered without the key.
+        asks: a POST that changes nothing. It is answered anew each time, whatever its `Idempotency-Key`.
     """
 
     def __init__(
-        self, method: Method, path: str, handler: Callable[..., Any], errors: Sequence[str] = (), *, public: bool = False
+        self,
+        method: Method,
+        path: str,
+        handler: Callable[..., Any],
+        errors: Sequence[str] = (),
+        *,
+        public: bool = False,
+        asks: bool = False,
     ) -> None:
         self.method = method
         self.path = path
@@ -64,7 +72,9 @@ class Endpoint:
         doc = cleandoc(handler.__doc__ or handler.__name__)  # no docstrings with -OO
         self.summary, _, self.description = (part.strip() for part in doc.partition("\n"))
         self.parameters = _parameters(self.asked, path) if self.asked else []
-        own = {*errors, "bad_request"} | (set() if public else {"unauthenticated", "forbidden"})
+        self.takes_idempotency_key = method == "POST" and not asks
+        own = {*errors, "bad_request"} | ({"key_used"} if self.takes_idempotency_key else set())
+        own |= set() if public else {"unauthenticated", "forbidden"}
         self.errors = sorted(own | {"too_large"} if self.body else own)
 
     @property

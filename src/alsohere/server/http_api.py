@@ -29,7 +29,8 @@ To add an endpoint, write a function and list it:
 `asked` is a Struct of the path's variable and the query's parameters (a field with a default may be left out; `from` is written
 `from_: … = msgspec.field(name="from")`), `body` is the JSON body, and the return annotation is the answer's Struct. All three
 are checked and documented from their types. A function that stores may also take `key: str | None`, the header
-`Idempotency-Key`: every POST is answered by it from memory, what is stored should remember it for good.
+`Idempotency-Key`: a POST is answered by it from memory, what is stored should remember it for good. A POST that only asks is
+listed with `asks=True`: its answer must be of now.
 The function may be async; it raises a `Refusal` to refuse, with a code of `errors`.
 """
 
@@ -97,7 +98,7 @@ class HttpApi:
             key = request.headers.get("idempotency-key")
             if endpoint.takes_key:
                 arguments["key"] = key
-            if key is None or endpoint.method != "POST":
+            if key is None or not endpoint.takes_idempotency_key:
                 return await _call(endpoint, arguments)
             asked = b"\0".join((endpoint.path.encode(), (variable or "").encode(), body))
             return await self._idempotency.answer(key, asked, lambda: _call(endpoint, arguments))

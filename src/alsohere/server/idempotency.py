@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from alsohere.errors import BadRequest
+from alsohere.errors import BadRequest, Refusal
 
 KEEP_S = 600.0
 MOST_KEPT = 10_000
-MAX_KEY_BYTES = 200
+KEY_PATTERN = "[!-~]{1,200}"
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -46,16 +47,17 @@ class Idempotency:
             give: makes the answer.
 
         Raises:
-            BadRequest: the key was used for another request, or is too long.
+            BadRequest: it is no key.
+            Refusal: (key_used) the key was used for another request.
         """
-        if not 0 < len(key) <= MAX_KEY_BYTES:
-            raise BadRequest(f"Idempotency-Key: 1 to {MAX_KEY_BYTES} characters.")
+        if not re.fullmatch(KEY_PATTERN, key):
+            raise BadRequest("Idempotency-Key: 1 to 200 visible ASCII characters, without spaces.")
         of = hashlib.sha256(request).digest()
         self._forget_old()
         first = self._kept.get(key)
         if first is not None:
             if first.of != of:
-                raise BadRequest("Idempotency-Key: it was used for another request; use a new one.")
+                raise Refusal("Idempotency-Key: it was used for another request; use a new one.", code="key_used")
             answer = await asyncio.shield(first.answer)
             if answer is not None:
                 return answer

@@ -149,6 +149,6 @@ def lock_endpoints(node: Node) -> list[Endpoint]:
     return [
         Endpoint("GET", "/locks/{lock}", api.lock, refusals),
         Endpoint("DELETE", "/locks/{lock}", api.revoke_lock, refusals),
-        Endpoint("POST", "/locks/{lock}/check", api.check_fence, refusals),
+        Endpoint("POST", "/locks/{lock}/check", api.check_fence, refusals, asks=True),
         Endpoint("GET", "/locks/{lock}/audit", api.lock_audit, refusals),
     ]

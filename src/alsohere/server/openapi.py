@@ -7,16 +7,25 @@ library: docs/decisions/0008-openapi.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
 
 from alsohere import __about__
 from alsohere.server.endpoint import PREFIX, Endpoint, Parameter
+from alsohere.server.idempotency import KEY_PATTERN
 from alsohere.server.problems import TITLES, Problem, status_of
 
 REF = "#/components/schemas/{name}"
 KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Of your choice: the same request with the same key is answered as the first was, and does nothing.",
+    "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
+}
 DESCRIPTION = (
     "Every request carries the key of `ALSOHERE_API_KEY`, as `Authorization: Bearer …` or as `X-API-Key`. "
     "Errors are `application/problem+json`, whose `code` is stable and whose `detail` says the fix."
@@ -53,8 +62,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["security"] = []
     if endpoint.description:
         operation["description"] = endpoint.description
-    if endpoint.parameters:
-        operation["parameters"] = [_parameter(parameter, endpoint.asked) for parameter in endpoint.parameters]
+    parameters = [_parameter(parameter, endpoint.asked) for parameter in endpoint.parameters]
+    parameters += [IDEMPOTENCY_KEY] if endpoint.takes_idempotency_key else []
+    if parameters:
+        operation["parameters"] = parameters
     if endpoint.body is not None:
         operation["requestBody"] = {"required": True, "content": _content("application/json", endpoint.body)}
     return operation | {"responses": _responses(endpoint)}
@@ -103,6 +114,9 @@ def _content(media_type: str, struct: type) -> dict[str, Any]:
 def _schemas(types: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The schema of the first type, and the components that it and the others refer to."""
     schemas, components = msgspec.json.schema_components(types, schema_hook=_schema_of_other, ref_template=REF)
+    for schema in components.values():  # of a docstring of more than one line, the rest is indented
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])
     return schemas[0], components
 
 

@@ -24,6 +24,7 @@ _STATUS = {
     "unavailable": 503,
     # The request is right, but not as things stand: 409, and not 429, which is about how often somebody asks.
     "limit": 409,
+    "key_used": 409,
     "queue_full": 409,
     "not_holder": 409,
     "not_waiting": 409,
