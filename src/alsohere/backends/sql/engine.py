@@ -135,7 +135,6 @@ def _postgres_engine(url: URL, name: str, *, reads: bool) -> Engine:
     }
     given = {key: value for key, value in arguments.items() if key not in url.query}
     engine = sqlalchemy.create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=given)
-    engine.dialect.use_insertmanyvalues_wo_returning = True  # many rows in one statement, instead of one statement for each
     settings = {
         "statement_timeout": f"{(READ_S if reads else BUSY_S) * 1000:.0f}",
         "lock_timeout": f"{BUSY_S * 1000:.0f}",

@@ -17,13 +17,13 @@ from alsohere.backends.sql.notices import (
     CLEAR,
     ID,
     IDS,
-    INSERT_ROW,
     MARK_ROW,
     MARKS,
     USER,
     I,
     N,
     holders,
+    insert_all,
     is_open,
     load,
     mark_row,
@@ -121,8 +121,7 @@ def _mark_broadcasts(user: str, marking: Marking, asked: dict[str, Any], connect
         return []
     notices = [notice_of(row) for row in connection.execute(UNTOUCHED, asked)]
     notices = [notice for notice in notices if concerns(marking, notice, NEW)]
-    if notices:
-        connection.execute(INSERT_ROW, [receiver_row(notice, user, after) for notice in notices])
+    insert_all(connection, INBOX, [receiver_row(notice, user, after) for notice in notices])
     return [receipt(notice, user, after) for notice in notices]
 
 
@@ -153,8 +152,7 @@ def deliver(deliveries: Sequence[Delivery], connection: Connection) -> list[Rece
             new.append(receiver_row(broadcasts[notice_id], user, Marks(at)))
     if old:
         connection.execute(_DELIVER, old)
-    if new:
-        connection.execute(INSERT_ROW, new)
+    insert_all(connection, INBOX, new)
     return changed
 
 

@@ -7,7 +7,7 @@ those there are few, so they are counted here: all of them, without those that t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, exists, func, select
@@ -74,12 +74,8 @@ def _waiting() -> Select[Any]:
         .where(I.user_id.in_(USERS), *_IS_UNREAD, I.delivered_ms.is_(None), I.id > bindparam("after"), *is_open(I))
         .subquery()
     )
-    return (
-        select(undelivered.c.user_id, *NOTICE)
-        .join(NOTIFICATIONS, N.id == undelivered.c.id)
-        .where(undelivered.c.place <= bindparam("most"))
-        .order_by(undelivered.c.user_id, N.id)
-    )
+    mine = undelivered.c
+    return select(mine.user_id, mine.id).where(mine.place <= bindparam("most")).order_by(mine.user_id, mine.id)
 
 
 _WAITING = _waiting()
@@ -141,11 +137,14 @@ def _unread(
 
 
 def _all_waiting(users: Sequence[str], after: int, most: int, now_ms: int, connection: Connection) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = {}
+    pairs: list[tuple[str, int]] = []
     for some in slices(users):
         asked = {"users": some, "after": after, "most": most, "now_ms": now_ms}
-        for user, *row in connection.execute(_WAITING, asked):
-            found.setdefault(user, []).append(Entry(notice_of(row), NEW))
+        pairs += connection.execute(_WAITING, asked).all()
+    entries = {notice_id: Entry(notice, NEW) for notice_id, notice in _loaded({pair[1] for pair in pairs}, connection).items()}
+    found: dict[str, list[Entry]] = {}
+    for user, notice_id in pairs:
+        found.setdefault(user, []).append(entries[notice_id])
     return found
 
 
@@ -206,9 +205,12 @@ def _conditions(which: Filter) -> list[ColumnElement[bool]]:
 
 
 def _filled(entries: Sequence[Entry], connection: Connection) -> tuple[Entry, ...]:
-    ids = [entry.notice.id for entry in entries]
-    notices = {row.id: notice_of(row) for row in connection.execute(_SOME, {"ids": ids})}
+    notices = _loaded([entry.notice.id for entry in entries], connection)
     return tuple(Entry(notices[entry.notice.id], entry.marks, entry.count) for entry in entries)
+
+
+def _loaded(ids: Iterable[int], connection: Connection) -> dict[int, Notice]:
+    return {row.id: notice_of(row) for some in slices(ids) for row in connection.execute(_SOME, {"ids": some})}
 
 
 # -- Time --------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alsohere.backends.sql.schema import INBOX, NOTIFICATIONS
@@ -31,13 +44,18 @@ LOAD = select(*NOTICE).where(N.id == ID, N.recalled_ms.is_(None))
 HOLDERS = select(I.user_id).where(I.id == ID).order_by(I.user_id)
 # Written out: the index of the broadcasts is only used where its very condition is.
 BROADCASTS = select(*NOTICE).where(N.audience == literal_column("'everyone'"), N.recalled_ms.is_(None))
-INSERT_NOTICE = insert(NOTIFICATIONS)
-INSERT_ROW = insert(INBOX)
 MARK_ROW = (
     update(INBOX)
     .where(I.user_id == bindparam("of_user"), I.id == bindparam("of_id"))
     .values({column.name: bindparam(f"to_{column.name}") for column in MARKS})
 )
+# PostgreSQL takes a thousand rows as one text in a tenth of the time that it takes for them one by one.
+_FROM_JSON = {
+    NOTIFICATIONS: text(
+        "INSERT INTO notifications SELECT * FROM json_populate_recordset(NULL::notifications, CAST(:rows AS JSON))"
+    ),
+    INBOX: text("INSERT INTO inbox SELECT * FROM json_populate_recordset(NULL::inbox, CAST(:rows AS JSON))"),
+}
 CLEAR = delete(INBOX).where(I.id.in_(IDS))
 
 _encode = msgspec.json.Encoder().encode
@@ -147,6 +165,16 @@ def slices(values: Iterable[Any]) -> Iterable[list[Any]]:
     """A list in pieces that fit into one question."""
     whole = list(values)
     return (whole[start : start + SLICE] for start in range(0, len(whole), SLICE))
+
+
+def insert_all(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Write new rows, if there are any."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(_FROM_JSON[table], {"rows": _encode(rows).decode()})
+    else:
+        connection.execute(insert(table), rows)
 
 
 def upsert(connection: Connection, table: Any, key: str, row: dict[str, Any]) -> None:

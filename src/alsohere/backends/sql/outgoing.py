@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, null, select
 
 from alsohere.backends.sql import follows
-from alsohere.backends.sql.notices import INSERT_NOTICE, INSERT_ROW, N, receiver_row, row_of, slices, stored_key, upsert
-from alsohere.backends.sql.schema import COUNTERS, FOLLOWS, INBOX
+from alsohere.backends.sql.notices import N, insert_all, receiver_row, row_of, slices, stored_key, upsert
+from alsohere.backends.sql.schema import COUNTERS, FOLLOWS, INBOX, NOTIFICATIONS
 from alsohere.domain.attention import is_muted
 from alsohere.domain.inbox import NEW, noticed
 from alsohere.errors import Refusal
@@ -139,8 +139,7 @@ class _Writing:
 
     def write(self) -> None:
         """Write it, the content first."""
-        self._connection.execute(INSERT_NOTICE, self._notices)
-        if self._rows:
-            self._connection.execute(INSERT_ROW, self._rows)
+        insert_all(self._connection, NOTIFICATIONS, self._notices)
+        insert_all(self._connection, INBOX, self._rows)
         for address in self._to_followers:
             self._connection.execute(_TO_FOLLOWERS, address)
