@@ -90,7 +90,7 @@ def test_h88_who_becomes_somebody_with_less_sees_less(server: ServerProcess, bys
 def test_h89_rankings_of_rooms_without_a_grant(
     server: ServerProcess, bystander: Bystander, insider: RawClient, prefix: str
 ) -> None:
-    """The table marks rooms as public; ours are granted by a token. A ranking is of a prefix that it grants as a whole, or is refused."""
+    """H89 has rooms that are marked public; ours are granted by a token. A ranking is of a prefix that it grants as a whole, or is refused."""
     granted = prefix.startswith("/open/")
     with joined(server.url, token=token("attacker", "/open/*")) as client:
         answer = client.call("ranking:watch", {"prefix": prefix})
@@ -117,9 +117,9 @@ def test_h90_questions_about_users_without_the_key(
     assert insider.call("room:watch", {"rooms": []})["ok"], "nobody was kicked"
 
 
-@pytest.mark.parametrize("event", ["user:online", "users:get", "message:send", "push", "room:who", "user:kick"])
+@pytest.mark.parametrize("event", ["user:online", "users:get", "push", "room:who", "user:kick"])
 def test_h90_questions_about_users_by_events(bystander: Bystander, insider: RawClient, event: str) -> None:
-    """There is no such command. (Who is online is in `@online`, to be watched where the application lets one: design.md.)"""
+    """There is no such command. (Who is online is in `@online`, to be watched by whoever the application lets.)"""
     with bystander.attacker() as client:
         answers = [client.call(event, {"id": user, "user": user, "to": user}) for user in ("exists", "absent")]
         assert answers[0] == answers[1]

@@ -142,7 +142,7 @@ def test_h93_one_who_does_not_share(server: ServerProcess, bystander: Bystander)
 
 
 def test_h94_a_holder_who_comes_back_too_late(server: ServerProcess, bystander: Bystander) -> None:
-    """The table's `stale_token` is our `not_holder`, and what counts: a save with the old fence is refused."""
+    """H94 says `stale_token`; ours is `not_holder`. What counts: a save with the old fence is refused."""
     holder = joined(server.url, visitor="attacker-0001")
     old = _acquired(holder)
     with joined(server.url, visitor="waiter-0001") as waiter:

@@ -76,7 +76,7 @@ NAMES = [
 
 @pytest.mark.parametrize("room", NAMES, ids=lambda room: room[:20])
 def test_h81_names_that_mean_nothing_to_us(bystander: Bystander, room: str) -> None:
-    """The table forbids some of these; design.md lets every text be a room. So each is one, and no two are the same."""
+    """H81 forbids some of these; here every text is a room. So each is one, and no two are the same."""
     with bystander.attacker() as client:
         answer = client.call("room:enter", {"room": room})
         assert (answer["count"], [member["id"] for member in answer["members"]]) == (1, [answer["self"]["id"]])
@@ -85,7 +85,7 @@ def test_h81_names_that_mean_nothing_to_us(bystander: Bystander, room: str) -> N
 
 
 def test_h82_one_who_is_everywhere(bystander: Bystander) -> None:
-    """Rooms are open to enter (design.md), unless a token or the application says otherwise: see H88."""
+    """Rooms are open to enter, unless a token or the application says otherwise: see H88."""
     with bystander.attacker() as client:  # which is in one already
         answers = [client.call("room:enter", {"room": f"/flood/{n}", "watch": "none"}) for n in range(ROOMS_PER_CONNECTION + 5)]
         refused = [answer["error"]["code"] for answer in answers if not answer["ok"]]
@@ -131,7 +131,7 @@ def test_h83_rooms_from_many(server: ServerProcess, bystander: Bystander) -> Non
 
 
 def test_h84_one_who_comes_and_goes(server: ServerProcess, bystander: Bystander) -> None:
-    """The table's bucket is 10 commands a second; ours is `packets_per_s`, for all commands together."""
+    """H84 has a bucket of 10 commands a second; ours is `packets_per_s`, for all commands together."""
     before = closed_with(server, 4429)
     with joined(server.url, visitor="watcher-0001") as watcher:
         watcher.call("room:enter", {"room": "/thrashed"})

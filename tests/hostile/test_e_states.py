@@ -82,7 +82,7 @@ def test_h85_somebody_who_says_they_are_somebody_else(server: ServerProcess, bys
 
 
 def test_h86_updates_without_end(server: ServerProcess, bystander: Bystander) -> None:
-    """The table has one update a second for each member; ours are collected for a tick, so a cursor can move. The last one counts."""
+    """H86 has one update a second for each member; ours are collected for a tick, so a cursor can move. The last one counts."""
     with joined(server.url, visitor="watcher-0001") as watcher, bystander.attacker() as client:
         watcher.call("room:enter", {"room": "/updated"})
         own = client.call("room:enter", {"room": "/updated", "watch": "none"})["self"]["id"]

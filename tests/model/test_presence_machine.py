@@ -271,6 +271,7 @@ class PresenceMachine(RuleBasedStateMachine):
         for room in list(self.where[tab]):
             self.vacate(tab, room, lost=lost)
         self.forget(tab)
+        self.world.pass_time(0.0)  # of who was between two polls for that long already, the grace is over
 
     @rule(user=users)
     def kick(self, user: str) -> None:
