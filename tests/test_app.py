@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +50,23 @@ def test_a_string_is_not_taken_for_a_list_of_its_letters():
         asyncio.run(here.push("news", rooms="/docs"))
     with pytest.raises(BadRequest, match="rooms"):
         here.token("42", rooms="/docs/*")  # whose * alone would grant everything
+
+
+def test_an_application_asks_what_was_read_and_how_many_were_here():
+    here = AlsoHere(dev=True, database_url="memory://", history=("/posts/*",))
+    packets = (b"40", b'42["room:enter",{"room":"/posts/tea"}]', b'42["room:enter",{"room":"/lobby"}]')
+
+    async def visit() -> tuple[list[Any], list[Any]]:
+        async with here.lifespan():
+            await _receive(here, (), b"", *packets)
+            for peer in list(here.node.peers.values()):
+                peer.receive(b'42["room:leave",{"room":"/posts/tea"}]')
+            today = datetime.now(UTC).date()
+            return await here.most_read("/posts/"), await here.days(today - timedelta(days=1), today)
+
+    most_read, days = asyncio.run(visit())
+    assert [(read.room, read.visits, read.visitors) for read in most_read] == [("/posts/tea", 1, 1)]
+    assert [(day.peak_users, day.visits) for day in days] == [(1, 1)]
 
 
 async def _receive(here: AlsoHere, headers: tuple[tuple[bytes, bytes], ...], query: bytes, *packets: bytes) -> list[bytes]:

@@ -253,13 +253,13 @@ class Readers:
 
     async def most_read(self, from_ms: int, to_ms: int) -> dict[str, int]:
         """The articles that were read between two times, most read first, with how often; a reload is no second time."""
-        ranked = await self._here.node.history.ranking(ARTICLES, from_ms, to_ms, limit=100)
+        ranked = await self._here.most_read(ARTICLES, from_ms=from_ms, to_ms=to_ms)
         return {read.room: read.visits for read in ranked}
 
     async def today(self) -> tuple[int, int]:
         """The most who were online at a time today (UTC), and how often somebody came."""
         today = datetime.now(UTC).date()
-        days = await self._here.node.history.days(today, today)
+        days = await self._here.days(today, today)
         return (days[0].peak_users, days[0].visits) if days else (0, 0)
 
 

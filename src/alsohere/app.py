@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any, TypeVar
 
 from starlette.routing import Match, Router
@@ -17,6 +18,7 @@ from starlette.routing import Match, Router
 from alsohere import rules
 from alsohere.backends.memory import MemoryRooms
 from alsohere.config import Config
+from alsohere.domain.history import Day, RankedRoom
 from alsohere.domain.identity import check_user
 from alsohere.errors import BadRequest
 from alsohere.facts import LockChanged, Member, RoomCount
@@ -304,6 +306,38 @@ class AlsoHere(Namespace, Messages):
             limit: how many, at most.
         """
         return self.node.ranking(prefix, limit)
+
+    async def most_read(
+        self, prefix: str = "", *, from_ms: int = 0, to_ms: int | None = None, limit: int = 100
+    ) -> list[RankedRoom]:
+        """The rooms that were visited most, most first; of rooms that the setting `history` names.
+
+        Args:
+            prefix: only rooms that begin with it.
+            from_ms, to_ms: visits that began from the one time and before the other, in ms since the epoch; by default all.
+            limit: how many, at most.
+
+        Returns:
+            Of each its `room`, `visits`, `visitors` (distinct users) and `active_s`, the seconds in which they looked at it.
+
+        Raises:
+            Unavailable: the database cannot be asked now.
+        """
+        return await self.node.history.ranking(prefix, from_ms, self.node.clock.wall_ms() + 1 if to_ms is None else to_ms, limit)
+
+    async def days(self, first: date, last: date) -> list[Day]:
+        """The most who were online at a time, and how often somebody came online, day by day (UTC).
+
+        Args:
+            first, last: days.
+
+        Returns:
+            Of each its `day`, `peak_users`, `peak_connections` and `visits`. Days on which nobody was online are left out.
+
+        Raises:
+            Unavailable: the database cannot be asked now.
+        """
+        return await self.node.history.days(first, last)
 
     async def lock(self, lock: str) -> LockChanged:
         """Who has a lock, and who waits for it; `holder` is None if nobody has it.
