@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,6 +19,7 @@ from threading import Timer
 from typing import Any
 
 import click
+import msgspec
 import structlog
 from pydantic import SecretStr
 
@@ -25,7 +27,8 @@ from alsohere.__about__ import VERSION
 from alsohere.app import AlsoHere
 from alsohere.config import Config, unknown_variables
 from alsohere.conformance import conformance_app
-from alsohere.errors import AlsoHereError
+from alsohere.domain.identity import is_user_id
+from alsohere.errors import AlsoHereError, ConfigError
 from alsohere.server.protocol import file_limit
 
 CONFORMANCE_PORT = 3000
@@ -38,6 +41,20 @@ def main(context: click.Context) -> None:
     """Who is here, who is also on this page: presence for any Socket.IO client."""
     if context.invoked_subcommand is None:
         context.invoke(demo)
+
+
+def _user_id(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    if not is_user_id(text):
+        raise click.BadParameter("a user's id is 1 to 128 bytes of text without control characters")
+    return text
+
+
+def _database() -> str:
+    """The setting `database_url` of a database; ConfigError if it is none."""
+    config = Config.load()
+    if config.keeps_nothing:
+        raise ConfigError("database_url: memory:// is in the server alone; ask it for /api/v1/users/{id}/data")
+    return config.database_url.get_secret_value()
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -190,6 +207,37 @@ def migrate_database() -> None:
     except AlsoHereError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"The database has schema {after} already." if before == after else f"schema {before or 'none'} -> {after}")
+
+
+@main.command("export")
+@click.argument("user", callback=_user_id)
+def export_user(user: str) -> None:
+    """Print everything that is kept about USER as JSON; also while the server runs."""
+    from alsohere.backends.sql.upkeep import export
+
+    try:
+        data = export(_database(), user)
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(msgspec.json.format(msgspec.json.encode(data)))
+
+
+@main.command("erase")
+@click.argument("user", callback=_user_id)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase_user(user: str, yes: bool) -> None:
+    """Erase everything that is kept about USER; also while the server runs."""
+    from alsohere.backends.sql.upkeep import erase, export
+
+    try:
+        if not yes:
+            data = export(_database(), user)
+            about = f"{len(data.visits)} visits and {len(data.lock_audit)} lines of the locks' audit"
+            click.confirm(f"{about} are about {user!r}. Erase that for good?", abort=True, err=True)
+        erased = erase(_database(), user, time.time_ns() // 1_000_000)
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{erased.visits} visits are removed; {erased.lock_audit} lines of the locks' audit no longer say who it was.")
 
 
 def problems(config: Config) -> list[str]:

@@ -1,19 +1,25 @@
-"""What the command line does to a database while no server uses it: look at it, bring its schema up to date."""
+"""What the command line does to a database: look at it, bring its schema up to date; give or erase what is kept about a user.
+
+The last two also while a server uses it: they wait for its transactions as it waits for theirs, and claim nothing.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from alsohere.backends.sql import persons
 from alsohere.backends.sql.claim import claim_of
 from alsohere.backends.sql.engine import create_engine, database_url
 from alsohere.backends.sql.owner import reason
 from alsohere.backends.sql.versions import VERSION, check_version, is_known, upgrade, version_of
+from alsohere.domain.history import Erased, UserData
 from alsohere.errors import ConfigError
 
 T = TypeVar("T")
@@ -65,6 +71,44 @@ def migrate(setting: str) -> tuple[str | None, str]:
         return _in_transaction(setting, work, first=claim.take), VERSION
     finally:
         claim.release(None)
+
+
+def export(setting: str, user: str) -> UserData:
+    """Everything that is kept about a user.
+
+    Args:
+        setting: `database_url`.
+        user: the user's id.
+
+    Raises:
+        ConfigError: the database cannot be used, or there is none.
+    """
+    _require_tables(setting)
+    return _in_transaction(setting, partial(persons.about, user), reads=True)
+
+
+def erase(setting: str, user: str, at_ms: int) -> Erased:
+    """Erase it; a running server forgets it too, when it next writes.
+
+    Args:
+        setting: `database_url`.
+        user: the user's id.
+        at_ms: now: visits that begin later stay.
+
+    Raises:
+        ConfigError: the database cannot be used, or there is none.
+    """
+    _require_tables(setting)
+    lines = _in_transaction(setting, partial(persons.note_erasure, user, at_ms))
+    keys = _in_transaction(setting, partial(persons.visits_to_erase, user, at_ms), reads=True)
+    for start in range(0, len(keys), persons.SLICE):
+        _in_transaction(setting, partial(persons.remove_visits, user, keys[start : start + persons.SLICE]))
+    return Erased(len(keys), lines)
+
+
+def _require_tables(setting: str) -> None:
+    if examine(setting) is None:
+        raise ConfigError("database_url: there is nothing in this database yet; give the one that the server uses")
 
 
 def _in_transaction(
