@@ -16,6 +16,7 @@ from alsohere.session.events import (
     Event,
     EventReceived,
     NamespaceLeft,
+    Reply,
     TransportClosed,
     Unreadable,
 )
@@ -46,14 +47,21 @@ def drive(payload: bytes) -> Iterator[str]:
 
 
 class Client:
-    """One session and what it must not forget."""
+    """One session and what it must not forget.
 
-    def __init__(self) -> None:
+    Args:
+        kind: of which revision it is.
+    """
+
+    def __init__(self, kind: type[Session] = Session) -> None:
         self._now_s = 0.0
-        self._session = Session("sid", RULES, self._now_s)
+        self._session = kind("sid", RULES, self._now_s)
         self._open: set[str] = set()
         self._asked: set[int] = set()
         self._ended = False
+        event = self._session.begin(b"")
+        if event is not None:
+            self._heard(event)
 
     def send(self, data: bytes, *, binary: bool) -> str:
         """Send a packet; gives what happened."""
@@ -87,6 +95,8 @@ class Client:
         if isinstance(event, TransportClosed):
             self._end()
             return "closed"
+        if isinstance(event, Reply):
+            return "answered"
         assert event.namespace in self._open, "S1: an event from a namespace that is not open"
         if isinstance(event, NamespaceLeft):
             self._open.remove(event.namespace)

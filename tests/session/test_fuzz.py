@@ -11,12 +11,13 @@ import random
 import time
 
 import pytest
-from fuzz.client import drive
+from fuzz.client import Client, drive
 from fuzz.fuzz_session import HERE, corpus, fuzz
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alsohere.errors import PacketError
+from alsohere.session.eio3 import OldSession
 from alsohere.wire import engineio, socketio
 
 SEPARATOR = b"\x1e"
@@ -70,6 +71,18 @@ histories = st.lists(packets, max_size=20).map(lambda rest: SEPARATOR.join([b"40
 @example(b'40{"a":' + b"1" * 5000 + b"}")
 def test_packets_in_any_order(payload: bytes):
     list(drive(payload))
+
+
+@given(st.lists(st.one_of(packets, messages.map(lambda data: data.replace(b"/second", b"/second?a=1"))), max_size=20))
+@settings(max_examples=200, deadline=None)
+@example([b"2probe", b"40/second?token=1,", b'42/second,["x"]', b"3"])
+@example([b'451-["x",{"_placeholder":true,"num":0}]', b"b4AA==", b"2", b"41", b"2"])
+def test_packets_of_old_clients_in_any_order(packets: list[bytes]):
+    client = Client(OldSession)
+    for packet in packets:
+        client.send(packet, binary=False)
+        client.send(b"\x04" + packet, binary=True)
+    client.wait()
 
 
 @given(st.data())

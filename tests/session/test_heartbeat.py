@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alsohere.errors import CloseCode, Disconnect
-from alsohere.session.heartbeat import Heartbeat
+from alsohere.errors import CloseCode, Disconnect, PacketError
+from alsohere.session.heartbeat import ClientHeartbeat, Heartbeat
 from alsohere.wire.engineio import PING_PACKET
 
 INTERVAL_S, TIMEOUT_S = 15.0, 8.0
@@ -85,3 +85,35 @@ def test_nobody_silent_outlives_interval_and_timeout_of_a_timely_server(steps: l
                 last_heard = now
         now = end
         assert now - last_heard < INTERVAL_S + TIMEOUT_S + 1e-6
+
+
+# -- Engine.IO 3: the client pings --------------------------------------------------------------------------------------
+
+
+def test_a_client_that_pings_lives_and_is_sent_nothing():
+    beat = ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0)
+    for ping_s in (115.0, 130.5, 153.0):
+        assert beat.tick(ping_s) is None
+        beat.ping(ping_s)
+        assert beat.due_s == ping_s + INTERVAL_S + TIMEOUT_S
+
+
+def test_a_client_that_does_not_ping_is_dead_when_the_interval_and_the_timeout_are_over():  # P12
+    beat = ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0)
+    assert beat.tick(122.9) is None
+    with pytest.raises(Disconnect, match="ping timeout") as ended:
+        beat.tick(123.0)
+    assert (ended.value.close_code, ended.value.stay_away) == (CloseCode.TOO_SLOW, False)
+
+
+def test_a_client_has_time_to_be_heard_after_the_server_was_away():
+    beat = ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0)
+    assert beat.tick(500.0) is None
+    assert beat.due_s == 508.0
+    with pytest.raises(Disconnect):
+        beat.tick(508.0)
+
+
+def test_a_pong_is_not_the_clients_to_send():
+    with pytest.raises(PacketError):
+        ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0).pong(101.0)

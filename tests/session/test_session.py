@@ -12,7 +12,6 @@ from alsohere.session.events import (
     BinaryEventReceived,
     ConnectAsked,
     EventReceived,
-    Reply,
     NamespaceLeft,
     TransportClosed,
     Unreadable,
