@@ -128,6 +128,7 @@ class Admission:
         try:
             user = await verdict
             if not peer.ended:
+                self._check_client(peer)  # again: others of its address may have been decided faster
                 self._admit(connection, user)
         except Refusal as refusal:
             if not peer.ended:
@@ -141,7 +142,6 @@ class Admission:
 
     def _admit(self, connection: Connection, user: User) -> None:
         peer, node = connection.peer, self._node
-        self._check_client(peer)
         try:
             self.check_user(user)
         except LimitReached:
