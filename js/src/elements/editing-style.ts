@@ -17,6 +17,8 @@ export const EDITING = `
 .text { font-weight: 600 }
 .detail { font-size: .8125rem; font-variant-numeric: tabular-nums; opacity: .8 }
 .detail:empty { display: none }
+.notice[data-status=waiting] .detail { animation: late 0s .8s backwards }
+@keyframes late { from { visibility: hidden } }
 .actions { display: flex; flex-wrap: wrap; gap: .5rem }
 .action {
   min-block-size: 2.5rem; margin: 0; padding: .3rem .9rem; border: 1px solid var(--_border); border-radius: .5rem;

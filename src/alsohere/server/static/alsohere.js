@@ -17,6 +17,8 @@ var vn=Object.defineProperty;var kn=(r,e)=>{for(var t in e)vn(r,t,{get:e[t],enum
 .text { font-weight: 600 }
 .detail { font-size: .8125rem; font-variant-numeric: tabular-nums; opacity: .8 }
 .detail:empty { display: none }
+.notice[data-status=waiting] .detail { animation: late 0s .8s backwards }
+@keyframes late { from { visibility: hidden } }
 .actions { display: flex; flex-wrap: wrap; gap: .5rem }
 .action {
   min-block-size: 2.5rem; margin: 0; padding: .3rem .9rem; border: 1px solid var(--_border); border-radius: .5rem;
@@ -156,7 +158,8 @@ ul, ol { list-style: none; margin: 0; padding: 0 }
 }
 .readers .face::after { content: ""; position: absolute; inset: -6px }
 .readers li:hover, .readers li:focus-within { z-index: 2 }
-.readers .own { translate: 0 calc(var(--_at) * 1%); transition: none; z-index: 1 }
+.readers .own { transition: none; z-index: 1 }
+.readers .own .face::after { content: none }
 .readers .own .face {
   inset-inline-start: -5.5px; inline-size: 14px; block-size: 6px; margin-block-start: -3px;
   border: 0; border-radius: 3px; background: var(--_accent);
@@ -173,10 +176,10 @@ ul, ol { list-style: none; margin: 0; padding: 0 }
 .rail[data-edge] { inset-inline-end: 1px }
 .rail[data-edge] .number { display: none }
 .rail[data-edge] .readers .face {
-  --_size: 10px; inset-inline: auto 3px; box-shadow: 0 0 0 1px var(--_ring); background: oklch(.6 .13 var(--_hue)); color: transparent; font-size: 0;
+  --_size: 8px; inset-inline: auto 7px; box-shadow: 0 0 0 1px var(--_ring); background: oklch(.6 .13 var(--_hue)); color: transparent; font-size: 0;
 }
-.rail[data-edge] .readers [data-many] { block-size: 14px; margin-block-start: -7px; border-radius: 5px; background: color-mix(in srgb, var(--_text) calc(38% + min(var(--_many), 12) * 3%), var(--_ring)) }
-.rail[data-edge] .readers .own .face { inset-inline: auto 0; inline-size: 14px; background: var(--_accent) }
+.rail[data-edge] .readers [data-many] { block-size: 13px; margin-block-start: -6.5px; border-radius: 4px; background: color-mix(in srgb, var(--_text) calc(38% + min(var(--_many), 12) * 3%), var(--_ring)) }
+.rail[data-edge] .readers .own .face { inset-inline: auto 0; inline-size: 7px; background: var(--_accent) }
 @media (prefers-reduced-motion: reduce) { .rail, .readers li { transition: none } }
 @media (prefers-reduced-motion: no-preference) { .readers li { animation: arrive .3s ease-out } }
 @media print { .rail { display: none } }
