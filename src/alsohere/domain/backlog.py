@@ -34,7 +34,8 @@ class Backlog:
         key = visit.key
         known = self._visits.get(key)
         self._visits[key] = visit if known is None else known.merged(visit)
-        self._shed()
+        if len(self._visits) > self._limit:
+            self._shed()
 
     def take(self, most: int) -> list[Visit]:
         """The oldest, to be written now."""

@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
+import msgspec
+
 from alsohere.domain.access import check_room
 from alsohere.domain.history import Visit
 from alsohere.domain.presence import Transition
@@ -68,20 +70,17 @@ def _check_rule(rule: str) -> None:
         raise ConfigError(f"history: {rule!r} names no room; write a room, or a prefix and *, as in /posts/*")
 
 
-class Stay:
+class Stay(msgspec.Struct, gc=False):
     """A visit that goes on."""
 
-    __slots__ = ("active_s", "attended_s", "began_s", "due_s", "entered_at", "furthest", "room", "user_id")
-
-    def __init__(self, room: str, user_id: str, now_s: float, wall_ms: int, due_s: float) -> None:
-        self.room = room
-        self.user_id = user_id
-        self.began_s = now_s
-        self.entered_at = wall_ms
-        self.due_s = due_s  # when it is to be written down next
-        self.active_s = 0.0
-        self.attended_s: float | None = None  # since when they look at it
-        self.furthest: int | None = None
+    room: str
+    user_id: str
+    began_s: float
+    entered_at: int
+    due_s: float  # when it is to be written down next
+    active_s: float = 0.0
+    attended_s: float | None = None  # since when they look at it
+    furthest: int | None = None
 
     def attend(self, attended: bool, now_s: float) -> None:
         """They look at it from now on, or no longer."""
@@ -93,9 +92,8 @@ class Stay:
             self.active_s += now_s - since_s
             self.attended_s = None
 
-    def move(self, state: dict[str, Scalar]) -> None:
-        """They are at a position, if the state tells one (R3)."""
-        position = state.get(POSITION)
+    def move(self, position: Scalar) -> None:
+        """They are at a position, if it is one (R3)."""
         kind = type(position)  # True is an int, and no position
         if (kind is int or kind is float) and -inf < position < inf:  # type: ignore[operator]
             reached = int(min(max(position, 0), 100))  # type: ignore[type-var,arg-type]
@@ -136,18 +134,21 @@ class Reading:
         Returns:
             The visit that this was the end of.
         """
-        member = transition.member
+        member, room, user_id = transition.member, transition.room, transition.user_id
+        stays = self._stays.get(user_id)
         if member is None:
-            return self._end(transition.room, transition.user_id, now_s)
-        room, stays = transition.room, self._stays.get(member.id)
+            stay = stays.pop(room, None) if stays is not None else None
+            if stays is not None and not stays:
+                del self._stays[user_id]
+            return stay.visit(now_s) if stay is not None else None
         if transition.before is not None:
             stay = stays.get(room) if stays is not None else None
         elif room in self._rooms:
-            stay = self._begin(room, member.id, now_s, wall_ms)
+            stay = self._begin(room, user_id, stays, now_s, wall_ms)
         else:
             return None
-        if stay is not None:
-            stay.move(member.state)
+        if stay is not None and POSITION in member.state:
+            stay.move(member.state[POSITION])
         return None
 
     def of(self, user_id: str) -> Iterable[Stay]:
@@ -179,9 +180,8 @@ class Reading:
         if later:
             self._stays[user_id] = later
 
-    def _begin(self, room: str, user_id: str, now_s: float, wall_ms: int) -> Stay:
+    def _begin(self, room: str, user_id: str, stays: dict[str, Stay] | None, now_s: float, wall_ms: int) -> Stay:
         stay = Stay(room, user_id, now_s, wall_ms, now_s + self._interval_s)
-        stays = self._stays.get(user_id)
         if stays is None:
             self._stays[user_id] = {room: stay}
         else:
@@ -189,12 +189,3 @@ class Reading:
         if self._next_s is None:
             self._next_s = now_s + self._sweep_s
         return stay
-
-    def _end(self, room: str, user_id: str, now_s: float) -> Visit | None:
-        stays = self._stays.get(user_id)
-        stay = stays.pop(room, None) if stays is not None else None
-        if stay is None:
-            return None
-        if not stays:
-            del self._stays[user_id]
-        return stay.visit(now_s)

@@ -116,7 +116,9 @@ class History:
     def look(self, user_id: str) -> None:
         """What a user looks at may have changed."""
         for stay in self._reading.of(user_id):
-            stay.attend(self._node.presence.attends(user_id, stay.room), self._node.clock.now_s())
+            attended = self._node.presence.attends(user_id, stay.room)
+            if attended is (stay.attended_s is None):
+                stay.attend(attended, self._node.clock.now_s())
 
     def _count(self, *, came: bool) -> None:
         node = self._node
