@@ -153,7 +153,7 @@ def docstring(thing: Any) -> str:
 # -- HTTP --------------------------------------------------------------------------------------------------------------
 
 
-COMMON = {"bad_request", "unauthenticated", "forbidden", "too_large"}
+COMMON = {"bad_request", "unauthenticated", "forbidden", "too_large", "key_used"}
 
 
 def endpoints() -> str:
@@ -173,14 +173,14 @@ def endpoints() -> str:
 
 
 def _endpoint(title: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
-    lines = [f"### {title}", "", f"{operation['summary']} {operation.get('description', '')}".strip(), ""]
-    lines += [_parameter(parameter) for parameter in operation.get("parameters", [])]
+    lines = [f"### {title}", "", _flat(f"{operation['summary']} {operation.get('description', '')}"), ""]
+    lines += [_parameter(parameter) for parameter in operation.get("parameters", []) if parameter["in"] != "header"]
     if "requestBody" in operation:
         body = schemas[_name(operation["requestBody"])]
         described = [f" `{name}`: {text}" for name, field in body["properties"].items() if (text := _description(field))]
         lines += [f"- body: `{_shape(body)}`.{''.join(described)}"]
     if answer := schemas.get(_name(operation["responses"]["200"])):
-        lines += ["", f"Answers `{_shape(answer)}`. {answer['description']}"]
+        lines += ["", f"Answers `{_shape(answer)}`. {_flat(answer['description'])}"]
     errors = [
         code
         for found in operation["responses"].values()
@@ -216,6 +216,8 @@ def _type_of(schema: dict[str, Any]) -> str:
         return " or ".join("null" if value is None else f'"{value}"' for value in schema["enum"])
     if schema.get("type") == "array":
         return f"[{_type_of(schema.get('items', {}))}]"
+    if "$ref" in (values := schema.get("additionalProperties") or {}):
+        return f"object of {_type_of(values)}"
     least, most = schema.get("minimum", schema.get("minLength", 0)), schema.get("maximum", schema.get("maxLength"))
     if schema.get("format") == "date":
         return "day"
@@ -226,6 +228,10 @@ def _type_of(schema: dict[str, Any]) -> str:
 
 def _description(field: dict[str, Any]) -> str:
     return next((one["description"] for one in [field, *field.get("anyOf", [])] if "description" in one), "")
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _name(holder: dict[str, Any] | None) -> str:

@@ -1,6 +1,6 @@
-"""The formats `room`, `lock` and `user` for schemathesis: JSON Schema cannot say what a name is, so it is told here. A hooks module.
+"""The formats `room`, `lock`, `user` and `receiver` for schemathesis. A hooks module.
 
-Nor can it say that `from` is before `to`.
+JSON Schema cannot say what a name is. Nor can it say that `from` is before `to`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ names = st.sampled_from(["/post/1", "doc/1#title", "a%2Fb", "x/check", "größe 
 schemathesis.openapi.format("room", names)
 schemathesis.openapi.format("lock", names)
 schemathesis.openapi.format("user", names.filter(is_user_id))
+schemathesis.openapi.format("receiver", names.filter(lambda text: is_user_id(text) and not text.startswith("~")))
 
 
 def begins_ms(time: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from alsohere.domain.drafts import MAX_NUMBER
 from alsohere.errors import BadRequest
 from alsohere.facts import Person
 from alsohere.notices import Audience, Draft, EntryState, MarkAs, Notification, Quiet, RecipientResult, Unread
@@ -14,18 +15,29 @@ from alsohere.server.push_api import Failure
 from alsohere.wire.events import Mutes
 
 MOST = 1000
-UserId = Annotated[str, Meta(min_length=1, max_length=128, description="The user's id, percent-encoded.")]
-NoticeId = Annotated[int, Meta(ge=0, le=2**53, description="What sending it was answered with.")]
+_IS_RECEIVER = {"format": "receiver"}
+UserId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        description="The user's id, percent-encoded.",
+        examples=["42"],
+        extra_json_schema=_IS_RECEIVER,
+    ),
+]
+Receiver = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema=_IS_RECEIVER)]
+NoticeId = Annotated[int, Meta(ge=0, le=MAX_NUMBER, description="What sending it was answered with.")]
 Topic = Annotated[
     str, Meta(min_length=1, max_length=200, description="The topic, percent-encoded.", extra_json_schema={"format": "room"})
 ]
-At = Annotated[int, Meta(ge=0, le=2**53)]
+At = Annotated[int, Meta(ge=0, le=MAX_NUMBER, description="Milliseconds since 1970.")]
 
 
 class NotificationBody(msgspec.Struct, forbid_unknown_fields=True):
     """A notification, and exactly one kind of receivers: `to`, `followers` of the topic, or `everyone`."""
 
-    to: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=MOST, description="Users.")] | None = None
+    to: Annotated[list[Receiver], Meta(max_length=MOST, description="Users.")] | None = None
     followers: Annotated[bool, Meta(description="Those of `topic`.")] = False
     everyone: Annotated[bool, Meta(description="A broadcast: stored once, seen by all who come before it expires.")] = False
     category: Annotated[str, Meta(max_length=50)] = "message"
@@ -95,11 +107,11 @@ class InboxAsked(msgspec.Struct):
     """Whose inbox, and what of it."""
 
     id: UserId
-    category: Annotated[str, Meta(max_length=50)] | None = None
-    topic: Annotated[str, Meta(max_length=200)] | None = None
-    state: EntryState = "inbox"
-    before: Annotated[int, Meta(ge=0, le=2**53, description="Only ids below: the `next` of the page before.")] | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    category: Annotated[str, Meta(max_length=50, description="Only of this category.")] | None = None
+    topic: Annotated[str, Meta(max_length=200, description="Only of this topic.")] | None = None
+    state: Annotated[EntryState, Meta(description="Only those; the inbox is all but what is archived.")] = "inbox"
+    before: Annotated[int, Meta(ge=0, le=MAX_NUMBER, description="Only ids below: the `next` of the page before.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many, at most.")] = 20
     digest: Annotated[bool, Meta(description="Those of one topic as one, with how many there are.")] = False
 
 
@@ -146,7 +158,7 @@ class TopicAsked(msgspec.Struct):
 
     topic: Topic
     after: Annotated[str, Meta(max_length=128, description="Only ids behind this one.")] = ""
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many, at most.")] = 100
 
 
 class TopicNamed(msgspec.Struct):
@@ -164,7 +176,7 @@ class FollowersAnswer(msgspec.Struct):
 class FollowersBody(msgspec.Struct, forbid_unknown_fields=True):
     """Users."""
 
-    users: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(min_length=1, max_length=MOST)]
+    users: Annotated[list[Receiver], Meta(min_length=1, max_length=MOST)]
 
 
 class ChangedAnswer(msgspec.Struct):

@@ -73,7 +73,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 def _parameter(parameter: Parameter, asked: type[msgspec.Struct] | None) -> dict[str, Any]:
     assert asked is not None
-    schema = _schemas([parameter.type])[0]
+    schema = _without_null(_schemas([parameter.type])[0])
     described = {"description": schema.pop("description")} if "description" in schema else {}
     if "enum" in schema and all(isinstance(value, str) for value in schema["enum"]):
         schema["type"] = "string"
@@ -81,7 +81,7 @@ def _parameter(parameter: Parameter, asked: type[msgspec.Struct] | None) -> dict
         default = next(field.default for field in msgspec.structs.fields(asked) if field.name == parameter.field)
         schema |= {} if default in (None, "") else {"default": msgspec.to_builtins(default)}
     place = {"name": parameter.name, "in": parameter.place, "required": parameter.required}
-    return place | described | {"schema": _without_null(schema)}
+    return place | described | {"schema": schema}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
