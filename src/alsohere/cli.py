@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import logging
 import os
 import secrets
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 import webbrowser
 from collections.abc import Callable
 from threading import Timer
@@ -21,10 +16,10 @@ from typing import Any
 import click
 import msgspec
 import structlog
-from pydantic import SecretStr
 
 from alsohere.__about__ import VERSION
 from alsohere.app import AlsoHere
+from alsohere.cli_remote import notify, online, push
 from alsohere.config import Config, unknown_variables
 from alsohere.conformance import conformance_app
 from alsohere.domain.identity import is_user_id
@@ -287,43 +282,8 @@ def secret() -> None:
     click.echo(secrets.token_urlsafe(36))
 
 
-@main.command()
-@click.option("--url", envvar="ALSOHERE_URL", default="http://127.0.0.1:8765", show_default=True, help="The server to ask.")
-@click.option("--room", help="Ask about a room instead.")
-def online(url: str, room: str | None) -> None:
-    """Print who is online on a running server; needs ALSOHERE_API_KEY."""
-    try:
-        key = Config.load().api_key
-    except AlsoHereError as error:
-        raise click.ClickException(str(error)) from None
-    answer = _ask(url, "/api/v1/online" if room is None else "/api/v1/rooms/" + urllib.parse.quote(room, safe=""), key)
-    click.echo(f"{answer['count']} online" if room is None else f"{answer['count']} in {room}")
-    for member in answer["members"]:
-        click.echo(f"  {member['name']}  ({member['id']}, {member['status']})")
-
-
-def _ask(url: str, path: str, key: SecretStr | None) -> dict[str, Any]:
-    problem: object = "what answers is something else"
-    try:
-        request = urllib.request.Request(url.rstrip("/") + path)  # noqa: S310 - the user's own URL
-        if key is not None:
-            request.add_header("Authorization", f"Bearer {key.get_secret_value()}")
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-            answer = json.load(response)
-        if isinstance(answer, dict) and {"count", "members"} <= set(answer):
-            return answer
-    except urllib.error.HTTPError as error:
-        raise click.ClickException(_detail(error)) from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        problem = getattr(error, "reason", error)
-    raise click.ClickException(f"no alsohere answers at {url} ({problem}); start one with: alsohere serve")
-
-
-def _detail(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.load(error)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"the server answered {error.code}"
+for command in (online, push, notify):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

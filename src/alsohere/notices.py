@@ -7,7 +7,7 @@ Times are ms since the epoch.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -282,7 +282,7 @@ class Notification(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True
     topic: str | None = None
     body: str = ""
     url: str | None = None
-    data: msgspec.Raw | None = None
+    data: Any = None  # encoded already, where it is sent
     sender: Person | None = None
     room: str | None = None
     expires_at: int | None = None

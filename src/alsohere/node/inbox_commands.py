@@ -18,7 +18,6 @@ from alsohere.node.lock_desk import person_of
 from alsohere.node.zones import check_zone
 from alsohere.notices import Draft, Filter, Marked, Marking, Page, Preferences, SendResult
 from alsohere.wire import events
-from alsohere.wire.socketio import decode_value
 
 if TYPE_CHECKING:
     from alsohere.node.node import Node
@@ -153,7 +152,7 @@ def _send(node: Node, connection: Connection, command: events.MessageSend, answe
         to=tuple(_receivers(command)),
         title=command.title,
         body=command.body,
-        data=command.data,
+        data=None if command.data is None else msgspec.Raw(msgspec.json.encode(command.data)),
         sender=person_of(connection.user),
         key=command.key,
         scope=connection.user.id,
@@ -198,7 +197,7 @@ def _push(node: Node, connection: Connection, command: events.PushSend, answer: 
     except ValueError as error:
         raise BadRequest(f"name: {error}.") from None
     connection.peer.spend(max(1, len(names)))
-    args = () if command.data is None else (decode_value(bytes(command.data)),)
+    args = () if command.data is None else (command.data,)
     push = node.push_to_user if command.to is not None else node.push_to_room
     answer.ok({"results": {name: {"connections": push(name, command.name, args)} for name in dict.fromkeys(names)}})
 

@@ -6,6 +6,8 @@ tests read them from here. Unknown fields of a command are ignored, so that a ne
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from alsohere.facts import (
@@ -194,7 +196,7 @@ class MessageSend(msgspec.Struct):
     to: str | list[str]
     title: str = ""
     body: str = ""
-    data: msgspec.Raw | None = None
+    data: Any = None
     key: str | None = None
 
 
@@ -202,7 +204,7 @@ class PushSend(msgspec.Struct):
     """`push:send`: a passing event to users or rooms, if the application allows that."""
 
     name: str
-    data: msgspec.Raw | None = None
+    data: Any = None
     to: list[str] | None = None
     rooms: list[str] | None = None
 

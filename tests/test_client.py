@@ -1,0 +1,132 @@
+"""The Python client against a real server: every call, with and without await, and what happens when the server is away."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from alsohere import AlsoHere, Forbidden, NotFound, Unauthenticated, Unavailable
+from alsohere.client import AlsoHereClient, AsyncAlsoHereClient, calls
+from support.raw import RawClient, joined
+from support.servers import API_KEY, SECRET, ServerProcess, free_port
+
+HERE = AlsoHere(secret=SECRET, database_url="memory://")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    with ServerProcess() as process:
+        yield process
+
+
+class Waited:
+    """The asynchronous client, as if it waited."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._client = AsyncAlsoHereClient(url, key)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+        return lambda *args, **kwargs: self._loop.run_until_complete(method(*args, **kwargs))
+
+
+@pytest.fixture(params=[AlsoHereClient, Waited], ids=["blocking", "waiting"])
+def here(request, server) -> Iterator[Any]:
+    client = request.param(server.url, API_KEY)
+    yield client
+    client.close()
+
+
+def user(server: ServerProcess, name: str) -> RawClient:
+    return joined(server.url, token=HERE.token(name, name=name.title()))
+
+
+def test_presence(server, here):
+    with user(server, "ann") as ann:
+        ann.call("room:enter", {"room": "/post/1"})
+        assert "ann" in [member.id for member in here.online().members]
+        assert [member.name for member in here.room("/post/1").members] == ["Ann"]
+        assert [(room.room, room.count) for room in here.rooms("/post/").rooms] == [("/post/1", 1)]
+        found = here.user("ann")
+        assert (found.online, found.rooms) == (True, ["/post/1"])
+        assert here.push("hello", 1, 2, to=["ann"]).results["ann"].connections == 1
+        assert ann.event("hello") == [1, 2]
+        assert here.push("room", rooms=["/post/1"]).results["/post/1"].connections == 1
+        assert here.push_many([{"name": "a", "to": ["x"]}, {"name": "b"}]).answers[1].error.code == "bad_request"
+        assert here.kick("ann") == 1
+    assert here.user("nobody").online is False
+
+
+def test_locks(server, here):
+    with user(server, "bob") as bob:
+        held = bob.call("lock:acquire", {"lock": "doc/1#title"})
+        assert here.lock("doc/1#title").holder.id == "bob"
+        assert here.check_fence("doc/1#title", held["fence"], "bob").valid
+        assert here.check_fence("doc/1#title", held["fence"] + 1).reason == "stale_fence"
+        assert here.revoke_lock("doc/1#title", "month end").holder is None
+
+
+def test_messages(server, here):
+    sent = here.notify(7, title="Shipped", key=f"order-{calls.new_key()}", data={"a": 1})
+    assert sent.results["7"].stored
+    again = here.notify(["7"], title="Shipped", category="order")
+    assert [item.title for item in here.inbox(7).items[:2]] == ["Shipped", "Shipped"]
+    assert here.edit(again.id, title="Arrived").notification.title == "Arrived"
+    assert here.mark(7, "read", ids=[sent.id]).changed == 1
+    here.recall(again.id)
+    assert again.id not in [item.id for item in here.inbox("7", state="all").items]
+    assert here.follow("/post/1", "7", 8) + here.unfollow("/post/1", "7", 8) == 4
+    assert here.notify_followers("/post/1", title="x").results["*"].connections == 0
+    assert here.announce(title="Maintenance", expires_at=1).id
+    assert [answer.error is None for answer in here.notify_many([{"to": ["7"], "title": "x"}, {"to": ["7"]}]).answers] == [
+        True,
+        False,
+    ]
+    with pytest.raises(NotFound):
+        here.recall(2**40)
+
+
+def test_what_is_refused_is_raised_with_its_code(server):
+    with pytest.raises(Unauthenticated, match="Send the API key"):
+        AlsoHereClient(server.url, "wrong").online()
+    with ServerProcess(env={"ALSOHERE_API_KEY": ""}) as keyless, pytest.raises(Forbidden, match="ALSOHERE_API_KEY"):
+        AlsoHereClient(keyless.url, "any").online()
+
+
+def test_nobody_there_is_said_after_some_attempts(monkeypatch):
+    monkeypatch.setattr(calls, "LONGEST_PAUSE_S", 0.01)
+    with pytest.raises(Unavailable, match="No alsohere answers"):
+        AlsoHereClient(f"http://127.0.0.1:{free_port()}", "key").online()
+
+
+def test_a_server_that_comes_back_is_asked_again_and_nothing_is_sent_twice(tmp_path):  # I3, I7
+    port, env = free_port(), {"ALSOHERE_DATABASE_URL": f"sqlite:///{tmp_path}/a.db"}
+    with ServerProcess(port=port, env=env) as first:
+        here = AlsoHereClient(first.url, API_KEY, retries=100)
+        here.notify("ann", title="1")
+        first.stop(signal.SIGKILL)
+    ids: list[Any] = []
+    sender = threading.Thread(target=lambda: ids.append(here.notify("ann", title="2").id))
+    sender.start()
+    with ServerProcess(port=port, env=env):
+        sender.join(20)
+        assert ids
+        assert [item.title for item in here.inbox("ann").items] == ["2", "1"]
+
+
+def test_both_clients_can_do_the_same():
+    def methods(kind: type) -> dict[str, str]:
+        return {
+            name: str(inspect.signature(method))
+            for name, method in inspect.getmembers(kind, inspect.isfunction)
+            if not name.startswith("_")
+        }
+
+    assert methods(AlsoHereClient) == methods(AsyncAlsoHereClient)
