@@ -6,12 +6,13 @@ A refusal is returned, not raised: it comes before the first write, so that the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, or_, select, text, update
 
-from alsohere.backends.sql.inbox_questions import UNTOUCHED, unread
+from alsohere.backends.sql.inbox_questions import Broadcasts
 from alsohere.backends.sql.notices import (
     BROADCASTS,
     CLEAR,
@@ -42,6 +43,12 @@ _CHANGED_BY: dict[MarkAs, ColumnElement[bool]] = {
     "read": I.read_ms.is_(None),
     "archived": I.archived_ms.is_(None),
     "unread": or_(I.read_ms.is_not(None), I.archived_ms.is_not(None)),
+}
+_NAMED_BY: dict[str, ColumnElement[bool]] = {
+    "ids": I.id.in_(IDS),
+    "up_to": I.id <= bindparam("up_to"),
+    "category": I.category == bindparam("category"),
+    "topic": N.topic == bindparam("topic"),
 }
 # Pairs of (user, id): SQLite looks at the whole table for `(user_id, id) IN (…)`, but not for a join.
 _OF_PAIRS = (
@@ -83,16 +90,18 @@ _ABANDONED = select(N.id).where(N.id.in_(IDS), ~exists().where(I.id == N.id))
 
 def mark(user: str, marking: Marking, now_ms: int, connection: Connection) -> Marked:
     """`ports.InboxStore.mark`."""
-    asked = {"user": user, "now_ms": now_ms, "ids": list(marking.ids or ()), "up_to": marking.up_to}
+    asked = {"user": user, "now_ms": now_ms, "category": marking.category, "topic": marking.topic, "up_to": marking.up_to}
+    asked["ids"] = list(marking.ids or ())
+    broadcasts = Broadcasts([user], now_ms, connection)
     changed = [] if marking.ids == () else _mark_rows(user, marking, asked, connection)
-    changed += _mark_broadcasts(user, marking, asked, connection)
+    changed += _mark_broadcasts(user, marking, now_ms, broadcasts, connection)
     changed.sort(key=lambda one: one.id)
-    return Marked(tuple(changed), unread([user], now_ms, connection)[user])
+    return Marked(tuple(changed), broadcasts.unread(connection)[user])
 
 
 def _mark_rows(user: str, marking: Marking, asked: dict[str, Any], connection: Connection) -> list[Receipt]:
     changed, rows = [], []
-    for notice_id, sender, *before in connection.execute(_candidates(marking), asked):
+    for notice_id, sender, *before in connection.execute(_candidates(marking.mark, _named_by(marking)), asked):
         after = marked(Marks(*before), marking.mark, asked["now_ms"])
         changed.append(Receipt(notice_id, user, sender, after.delivered_at, after.read_at))
         rows.append(mark_row(notice_id, user, after))
@@ -101,26 +110,26 @@ def _mark_rows(user: str, marking: Marking, asked: dict[str, Any], connection: C
     return changed
 
 
-def _candidates(marking: Marking) -> Select[Any]:
+def _named_by(marking: Marking) -> tuple[str, ...]:
+    return tuple(name for name in _NAMED_BY if getattr(marking, name) is not None)
+
+
+@cache
+def _candidates(mark: MarkAs, named_by: tuple[str, ...]) -> Select[Any]:
     """The rows that a marking changes: `concerns` in SQL."""
-    where: list[ColumnElement[bool]] = [I.user_id == USER, *is_open(I), _CHANGED_BY[marking.mark]]
-    where.append(I.archived_ms.is_(None) if marking.ids is None else I.id.in_(IDS))
-    if marking.up_to is not None:
-        where.append(I.id <= bindparam("up_to"))
-    if marking.category is not None:
-        where.append(I.category == marking.category)
-    if marking.topic is not None:
-        where.append(N.topic == marking.topic)
+    where = [I.user_id == USER, *is_open(I), _CHANGED_BY[mark], *(_NAMED_BY[name] for name in named_by)]
+    if "ids" not in named_by:
+        where.append(I.archived_ms.is_(None))
     return select(I.id, N.sender_id, *MARKS).join(NOTIFICATIONS, N.id == I.id).where(*where)
 
 
-def _mark_broadcasts(user: str, marking: Marking, asked: dict[str, Any], connection: Connection) -> list[Receipt]:
+def _mark_broadcasts(user: str, marking: Marking, now_ms: int, broadcasts: Broadcasts, connection: Connection) -> list[Receipt]:
     """The first marks on broadcasts: from now on there are rows of them (I5)."""
-    after = marked(NEW, marking.mark, asked["now_ms"])
+    after = marked(NEW, marking.mark, now_ms)
     if after is NEW:
         return []
-    notices = [notice_of(row) for row in connection.execute(UNTOUCHED, asked)]
-    notices = [notice for notice in notices if concerns(marking, notice, NEW)]
+    notices = [notice for notice in broadcasts.untouched(user) if concerns(marking, notice, NEW)]
+    broadcasts.touch(user, notices)
     insert_all(connection, INBOX, [receiver_row(notice, user, after) for notice in notices])
     return [receipt(notice, user, after) for notice in notices]
 

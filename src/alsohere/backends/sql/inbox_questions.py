@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, exists, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, func, select
 
 from alsohere.backends.sql import follows
 from alsohere.backends.sql.notices import (
@@ -41,8 +42,6 @@ _UNREAD = (
 )
 _OPEN_BROADCASTS = BROADCASTS.where(*is_open(N)).order_by(N.id)
 _TOUCHED = select(I.user_id, I.id).where(I.user_id.in_(USERS), I.broadcast.is_not(None))
-UNTOUCHED = _OPEN_BROADCASTS.where(~exists().where(I.user_id == USER, I.id == N.id))
-"""The broadcasts of which a user has no row."""
 _IN_STATE: dict[EntryState, tuple[ColumnElement[bool], ...]] = {
     "inbox": (I.archived_ms.is_(None),),
     "unread": _IS_UNREAD,
@@ -51,13 +50,12 @@ _IN_STATE: dict[EntryState, tuple[ColumnElement[bool], ...]] = {
     "archived": (I.archived_ms.is_not(None),),
     "all": (),
 }
-_ROWS = select(*MARKS, *NOTICE).join(NOTIFICATIONS, N.id == I.id).where(I.user_id == USER, *is_open(I))
-_LIGHT = (
-    select(*MARKS, I.id, I.category, N.topic)
-    .join(NOTIFICATIONS, N.id == I.id)
-    .where(I.user_id == USER, *is_open(I))
-    .order_by(I.id.desc())
-)
+_ASKED_FOR: dict[str, ColumnElement[bool]] = {
+    "category": I.category == bindparam("category"),
+    "topic": N.topic == bindparam("topic"),
+    "before": I.id < bindparam("before"),
+}
+_MOST: BindParameter[int] = bindparam("most")
 _SOME = select(*NOTICE).where(N.id.in_(IDS))
 _ANY = select(N.id).limit(1)
 _AFTER: BindParameter[int] = bindparam("after_ms")
@@ -84,56 +82,66 @@ _WAITING = _waiting()
 # -- Many users --------------------------------------------------------------------------------------------------------
 
 
+class Broadcasts:
+    """What everyone may see, and of which of it some users have rows.
+
+    Args:
+        users: who is asked about.
+        now_ms: the time.
+        connection: where to look.
+    """
+
+    def __init__(self, users: Sequence[str], now_ms: int, connection: Connection) -> None:
+        self._users = users
+        self._now_ms = now_ms
+        self._notices = [notice_of(row) for row in connection.execute(_OPEN_BROADCASTS, {"now_ms": now_ms})]
+        self._touched: dict[str, set[int]] = {}
+        ids = {notice.id for notice in self._notices}
+        for some in slices(users if ids else ()):
+            for user, notice_id in connection.execute(_TOUCHED, {"users": some}):
+                if notice_id in ids:
+                    self._touched.setdefault(user, set()).add(notice_id)
+
+    def untouched(self, user: str) -> list[Notice]:
+        """Those of which a user has no row, oldest first."""
+        touched = self._touched.get(user, set())
+        return [notice for notice in self._notices if notice.id not in touched]
+
+    def touch(self, user: str, notices: Sequence[Notice]) -> None:
+        """The user has rows of these now."""
+        self._touched.setdefault(user, set()).update(notice.id for notice in notices)
+
+    def unread(self, connection: Connection) -> dict[str, Unread]:
+        """What stands unread: these, and the rows that say so."""
+        for_all = Counter(notice.category for notice in self._notices)
+        counts: dict[str, dict[str, int]] = {user: dict(for_all) for user in self._users}
+        category_of = {notice.id: notice.category for notice in self._notices}
+        for user, ids in self._touched.items():
+            for notice_id in ids:
+                counts[user][category_of[notice_id]] -= 1
+        for some in slices(self._users):
+            for user, category, count in connection.execute(_UNREAD, {"users": some, "now_ms": self._now_ms}):
+                counts[user][category] = counts[user].get(category, 0) + count
+        return {user: counted(by_category) for user, by_category in counts.items()}
+
+
 def unread(users: Sequence[str], now_ms: int, connection: Connection) -> dict[str, Unread]:
     """`ports.InboxStore.unread`."""
-    broadcasts = _open_broadcasts(now_ms, connection)
-    touched = _touched(users, broadcasts, connection)
-    return _unread(users, now_ms, broadcasts, touched, connection)
+    return Broadcasts(users, now_ms, connection).unread(connection)
 
 
 def arrivals(users: Sequence[str], most: int, now_ms: int, connection: Connection) -> tuple[bool, dict[str, Arrival]]:
     """`ports.InboxStore.arrivals`, and whether there is no notification at all."""
     is_empty = connection.execute(_ANY).first() is None
-    broadcasts = _open_broadcasts(now_ms, connection)
-    touched = _touched(users, broadcasts, connection)
-    counts = _unread(users, now_ms, broadcasts, touched, connection)
+    broadcasts = Broadcasts(users, now_ms, connection)
+    counts = broadcasts.unread(connection)
     waiting = _all_waiting(users, 0, most + 1, now_ms, connection)
     preferences = follows.preferences(users, connection)
     found: dict[str, Arrival] = {}
     for user in users:
-        entries = _merged(waiting.get(user, []), broadcasts, touched.get(user, set()), most + 1)
+        entries = _merged(waiting.get(user, []), broadcasts.untouched(user), most + 1)
         found[user] = Arrival(counts[user], tuple(entries[:most]), len(entries) > most, preferences[user])
     return is_empty, found
-
-
-def _open_broadcasts(now_ms: int, connection: Connection) -> list[Notice]:
-    return [notice_of(row) for row in connection.execute(_OPEN_BROADCASTS, {"now_ms": now_ms})]
-
-
-def _touched(users: Sequence[str], broadcasts: list[Notice], connection: Connection) -> dict[str, set[int]]:
-    """Of which open broadcasts there are rows."""
-    ids = {notice.id for notice in broadcasts}
-    found: dict[str, set[int]] = {}
-    for some in slices(users if ids else ()):
-        for user, notice_id in connection.execute(_TOUCHED, {"users": some}):
-            if notice_id in ids:
-                found.setdefault(user, set()).add(notice_id)
-    return found
-
-
-def _unread(
-    users: Sequence[str], now_ms: int, broadcasts: list[Notice], touched: dict[str, set[int]], connection: Connection
-) -> dict[str, Unread]:
-    for_all = Counter(notice.category for notice in broadcasts)
-    counts: dict[str, dict[str, int]] = {user: dict(for_all) for user in users}
-    category_of = {notice.id: notice.category for notice in broadcasts}
-    for user, ids in touched.items():
-        for notice_id in ids:
-            counts[user][category_of[notice_id]] -= 1
-    for some in slices(users):
-        for user, category, count in connection.execute(_UNREAD, {"users": some, "now_ms": now_ms}):
-            counts[user][category] = counts[user].get(category, 0) + count
-    return {user: counted(by_category) for user, by_category in counts.items()}
 
 
 def _all_waiting(users: Sequence[str], after: int, most: int, now_ms: int, connection: Connection) -> dict[str, list[Entry]]:
@@ -148,10 +156,10 @@ def _all_waiting(users: Sequence[str], after: int, most: int, now_ms: int, conne
     return found
 
 
-def _merged(waiting: list[Entry], broadcasts: list[Notice], touched: set[int], most: int) -> list[Entry]:
+def _merged(waiting: list[Entry], broadcasts: list[Notice], most: int) -> list[Entry]:
     """Oldest first, with the broadcasts of which there is no row."""
     if broadcasts:
-        waiting = waiting + [Entry(notice, NEW) for notice in broadcasts if notice.id not in touched]
+        waiting = waiting + [Entry(notice, NEW) for notice in broadcasts]
         waiting.sort(key=lambda entry: entry.notice.id)
     return waiting[:most]
 
@@ -161,47 +169,53 @@ def _merged(waiting: list[Entry], broadcasts: list[Notice], touched: set[int], m
 
 def waiting_of(user: str, after: int, most: int, now_ms: int, connection: Connection) -> list[Entry]:
     """`ports.InboxStore.waiting`."""
-    broadcasts = [notice for notice in _open_broadcasts(now_ms, connection) if notice.id > after]
-    touched = _touched([user], broadcasts, connection).get(user, set())
+    broadcasts = Broadcasts([user], now_ms, connection).untouched(user)
     waiting = _all_waiting([user], after, most, now_ms, connection).get(user, [])
-    return _merged(waiting, broadcasts, touched, most)
+    return _merged(waiting, [notice for notice in broadcasts if notice.id > after], most)
 
 
 def page(user: str, which: Filter, now_ms: int, connection: Connection) -> Page:
     """`ports.InboxStore.page`."""
-    asked = {"user": user, "now_ms": now_ms, "before": which.before, "most": which.limit + 1}
-    entries = [Entry(notice_of(row), NEW) for row in connection.execute(UNTOUCHED, asked)]
+    asked = {"user": user, "now_ms": now_ms, "category": which.category, "topic": which.topic}
+    asked |= {"before": which.before, "most": which.limit + 1}
+    broadcasts = Broadcasts([user], now_ms, connection)
+    entries = [Entry(notice, NEW) for notice in broadcasts.untouched(user)]
     entries += _lines(which, asked, connection) if which.digest else _newest(which, asked, connection)
     found, following = listed(entries, which)
     if which.digest:
         found = _filled(found, connection)
-    return Page(found, unread([user], now_ms, connection)[user], following)
+    return Page(found, broadcasts.unread(connection)[user], following)
 
 
 def _newest(which: Filter, asked: dict[str, Any], connection: Connection) -> list[Entry]:
     """As many as can be on the page, and one more."""
-    rows = _ROWS.where(*_conditions(which)).order_by(I.id.desc()).limit(bindparam("most"))
-    if which.before is not None:
-        rows = rows.where(I.id < bindparam("before"))
-    return [Entry(notice_of(row[len(MARKS) :]), Marks(*row[: len(MARKS)])) for row in connection.execute(rows, asked)]
+    rows = connection.execute(_rows(which.state, _asks_for(which, "category", "topic", "before")), asked)
+    return [Entry(notice_of(row[len(MARKS) :]), Marks(*row[: len(MARKS)])) for row in rows]
 
 
 def _lines(which: Filter, asked: dict[str, Any], connection: Connection) -> list[Entry]:
     """Everything that a digest is made of, without what is in it."""
-    rows = connection.execute(_LIGHT.where(*_conditions(which)), asked)
+    rows = connection.execute(_light_rows(which.state, _asks_for(which, "category", "topic")), asked)
     return [
         Entry(Notice(id=notice_id, category=category, audience="users", created_at=0, topic=topic), Marks(*marks))
         for *marks, notice_id, category, topic in rows
     ]
 
 
-def _conditions(which: Filter) -> list[ColumnElement[bool]]:
-    where = list(_IN_STATE[which.state])
-    if which.category is not None:
-        where.append(I.category == which.category)
-    if which.topic is not None:
-        where.append(N.topic == which.topic)
-    return where
+def _asks_for(which: Filter, *names: str) -> tuple[str, ...]:
+    return tuple(name for name in names if getattr(which, name) is not None)
+
+
+@cache
+def _rows(state: EntryState, asks_for: tuple[str, ...]) -> Select[Any]:
+    whole = select(*MARKS, *NOTICE).where(*_IN_STATE[state], *(_ASKED_FOR[name] for name in asks_for))
+    return whole.join(NOTIFICATIONS, N.id == I.id).where(I.user_id == USER, *is_open(I)).order_by(I.id.desc()).limit(_MOST)
+
+
+@cache
+def _light_rows(state: EntryState, asks_for: tuple[str, ...]) -> Select[Any]:
+    light = select(*MARKS, I.id, I.category, N.topic).where(*_IN_STATE[state], *(_ASKED_FOR[name] for name in asks_for))
+    return light.join(NOTIFICATIONS, N.id == I.id).where(I.user_id == USER, *is_open(I))
 
 
 def _filled(entries: Sequence[Entry], connection: Connection) -> tuple[Entry, ...]:

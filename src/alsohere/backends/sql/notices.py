@@ -27,6 +27,7 @@ from alsohere.facts import Person
 from alsohere.notices import Draft, Marks, Notice
 
 SLICE = 500  # values of one IN
+MOST_INSERTED = 2_000  # rows of one statement, which has its time limit
 
 N, I = NOTIFICATIONS.c, INBOX.c  # noqa: E741
 USER: BindParameter[str] = bindparam("user")
@@ -161,10 +162,10 @@ def holders(connection: Connection, notice: Notice) -> tuple[str, ...] | None:
     return tuple(connection.execute(HOLDERS, {"notice_id": notice.id}).scalars())
 
 
-def slices(values: Iterable[Any]) -> Iterable[list[Any]]:
+def slices(values: Iterable[Any], size: int = SLICE) -> Iterable[list[Any]]:
     """A list in pieces that fit into one question."""
     whole = list(values)
-    return (whole[start : start + SLICE] for start in range(0, len(whole), SLICE))
+    return (whole[start : start + size] for start in range(0, len(whole), size))
 
 
 def insert_all(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -172,7 +173,8 @@ def insert_all(connection: Connection, table: Table, rows: list[dict[str, Any]])
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(_FROM_JSON[table], {"rows": _encode(rows).decode()})
+        for some in slices(rows, MOST_INSERTED):
+            connection.execute(_FROM_JSON[table], {"rows": _encode(some).decode()})
     else:
         connection.execute(insert(table), rows)
 
