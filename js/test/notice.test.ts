@@ -101,3 +101,8 @@ test("seconds are counted up, and not at all where a clock must be wrong", () =>
   assert.equal(secondsUntil(null, NOW), null);
   assert.equal(notice(lock({ ...held, requestedBy: bob, handOverAt: NOW + 3_600_000 }), NOW).detail, "Save now");
 });
+
+test("a page that may not connect offers nothing", () => {
+  const { text, actions } = notice(lock({ status: "waiting" }), NOW, true);
+  assert.deepEqual([text, actions], ["Editing is not possible here: not connected.", []]);
+});

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from urllib.parse import urlencode
+
 import pytest
 from playwright.sync_api import expect
 
@@ -12,6 +15,7 @@ from support.servers import SECRET, ServerProcess
 
 SITE = "tests/browser/own_page.py"
 TIMES = {"ALSOHERE_DRAIN_S": "0.1", "ALSOHERE_LOCK_GRACE_S": "5"}
+PATIENCE_MS = 20_000
 QUICK = TIMES | {"ALSOHERE_LOCK_REQUEST_S": "2", "ALSOHERE_LOCK_IDLE_S": "1", "ALSOHERE_LOCK_WARNING_S": "2"}
 FORM = '<form><fieldset id="f" disabled><label>Price <input name="price"></label><button>Save</button></fieldset></form>'
 HEAR = """() => {
@@ -345,3 +349,37 @@ def test_motion_is_for_those_who_like_it(page_with, motion, animation):
     press(bob, "Ask to edit")
     expect(ann.get_by_role("alertdialog")).to_be_visible()
     expect(ann.locator("also-editing .bar")).to_have_css("animation-name", animation)
+
+
+def test_a_restart_of_the_server_keeps_the_lock_and_the_place(person, tmp_path):
+    env = TIMES | {"ALSOHERE_DATABASE_URL": f"sqlite:///{tmp_path}/locks.db", "ALSOHERE_LOCK_GRACE_S": "20"}
+    people = [person(), person()]
+    with ServerProcess(SITE, "{port}", env=env) as server:
+        ann, bob = (
+            somebody.open(f"{server.url}/?{urlencode({'body': body('/restart', name)})}")
+            for somebody, name in zip(people, ("Ann", "Bob"), strict=True)
+        )
+        press(ann, "Edit")
+        says(ann, MINE, "Done")
+        press(bob, "Wait in line")
+        says(bob, "Ann is editing this. You are next.", "Ask to edit", "Stop waiting")
+        before = fence(ann)
+        for somebody in people:
+            somebody.expect_complaints(r"WebSocket|net::ERR")
+        server.stop(signal.SIGKILL)
+        expect(ann.locator("also-editing .detail").first).to_have_text("Reconnecting…")
+        expect(price(ann)).to_be_editable()
+    with ServerProcess(SITE, "{port}", env=env, port=server.port):
+        expect(ann.locator("also-editing .detail").first).to_have_text("Bob waits", timeout=PATIENCE_MS)
+        assert fence(ann) == before
+        says(bob, "Ann is editing this. You are next.", "Ask to edit", "Stop waiting")
+        press(ann, "Done")
+        says(bob, MINE, "Done")
+        assert fence(bob) > before
+
+
+def test_a_page_that_may_not_connect_says_so(page_with):
+    page = page_with(body("/refused", "Ann").replace("token:", "token: 'forged' +"))
+    page.person.expect_complaints("forged|also-editing")
+    says(page, "Editing is not possible here: not connected.")
+    expect(price(page)).to_be_disabled()

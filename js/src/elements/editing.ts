@@ -140,7 +140,8 @@ export class AlsoEditing extends PlacedElement<Lock> {
   }
 
   #say(lock: LockSnapshot): void {
-    const { tone, text, detail, face, actions } = notice(lock, Date.now());
+    const refused = this.here?.getSnapshot().status === "refused";
+    const { tone, text, detail, face, actions } = notice(lock, Date.now(), refused);
     this.#notice.dataset["tone"] = tone;
     this.#notice.dataset["status"] = lock.status;
     this.#notice.setAttribute("aria-label", texts.editor);

@@ -41,7 +41,10 @@ interface Hold {
 export abstract class LiveElement<Held extends Hold> extends Parent {
   protected held: Held | undefined;
   protected readonly root = this.attachShadow({ mode: "open" });
+  /** The connection. */
+  protected here: Here | undefined;
   #begin = (): void => this.restart();
+  #quit = (): void => {};
 
   constructor() {
     super();
@@ -67,12 +70,15 @@ export abstract class LiveElement<Held extends Hold> extends Parent {
 
   protected restart(): void {
     this.release();
-    this.held = this.hold(connect(this.getAttribute("src") ?? home));
+    this.here = connect(this.getAttribute("src") ?? home);
+    this.#quit = this.here.subscribe(() => this.render());
+    this.held = this.hold(this.here);
     this.held.subscribe(() => this.render());
     this.render();
   }
 
   protected release(): void {
+    this.#quit();
     this.held?.leave();
     this.held = undefined;
   }

@@ -29,8 +29,10 @@ export function secondsUntil(at: number | null, now: number): number | null {
   return Math.max(0, Math.ceil((at - now) / 1000));
 }
 
-export function notice(lock: LockSnapshot, now: number): Notice {
-  const said = lock.error ? refused(lock) : SAY[lock.status](lock, secondsUntil(lock.handOverAt, now));
+/** @param refused the server does not let this page connect. */
+export function notice(lock: LockSnapshot, now: number, refused = false): Notice {
+  if (refused) return { tone: "quiet", text: texts.refused, detail: "", face: null, actions: [] };
+  const said = lock.error ? complaint(lock) : SAY[lock.status](lock, secondsUntil(lock.handOverAt, now));
   return lock.stale ? { ...said, detail: texts.reconnecting } : said;
 }
 
@@ -77,7 +79,7 @@ function offers({ elsewhere, requestedBy }: LockSnapshot): Action[] {
   return elsewhere ? ["here"] : requestedBy ? ["wait"] : ["ask", "wait"];
 }
 
-function refused(lock: LockSnapshot): Notice {
+function complaint(lock: LockSnapshot): Notice {
   const { code, message, retry_after_ms } = lock.error ?? { code: "", message: "" };
   const text = code === "forbidden" ? texts.forbidden : retry_after_ms ? texts.unavailable : message;
   return { ...SAY[lock.status](lock, null), tone: "alert", text, detail: "", ...(code === "forbidden" && { actions: [] }) };

@@ -15,7 +15,6 @@ export class AlsoOnline extends LiveElement<Room> {
   #button = make("button", "button");
   #label = make("span", "label");
   #panel = new Panel(this.#button, texts.onlineTitle, (open) => this.#toggled(open));
-  #here: Here | undefined;
   #list: Room | undefined;
 
   constructor() {
@@ -28,7 +27,6 @@ export class AlsoOnline extends LiveElement<Room> {
   }
 
   protected hold(here: Here): Room {
-    this.#here = here;
     return this.voiced(here.online({ watch: "count" }));
   }
 
@@ -49,7 +47,7 @@ export class AlsoOnline extends LiveElement<Room> {
 
   #toggled(open: boolean): void {
     this.#list?.leave();
-    this.#list = open ? this.#here?.online() : undefined;
+    this.#list = open ? this.here?.online() : undefined;
     this.render();
   }
 }

@@ -44,8 +44,6 @@ export class AlsoRanking extends LiveElement<Ranking> {
   #first: readonly RoomCount[] | null = null;
   #titles: Titles | null = null;
   #parsed: Titles = {};
-  #connected = (): boolean => false;
-  #quit = (): void => {};
 
   constructor() {
     super();
@@ -68,14 +66,7 @@ export class AlsoRanking extends LiveElement<Ranking> {
     this.#parsed = parsed(this.getAttribute("titles"));
     const ranking = here.ranking({ prefix: this.#prefix, limit: this.hasAttribute("known") ? MOST : this.#limit });
     this.#first = ranking.getSnapshot().length ? null : ranking.getSnapshot();
-    this.#connected = () => here.getSnapshot().status === "connected";
-    this.#quit = here.subscribe(() => this.render());
     return ranking;
-  }
-
-  protected override release(): void {
-    this.#quit();
-    super.release();
   }
 
   protected render(): void {
@@ -86,7 +77,7 @@ export class AlsoRanking extends LiveElement<Ranking> {
     const call = (room: string): string | null => titles.map((source) => titled(room, source)).find(Boolean) ?? null;
     const shown = this.#ordered(rooms.filter(({ room }) => !this.hasAttribute("known") || call(room)));
     const most = Math.max(1, ...shown.map(({ count }) => count));
-    this.#list.toggleAttribute("data-stale", !this.#connected());
+    this.#list.toggleAttribute("data-stale", this.here?.getSnapshot().status !== "connected");
     this.#list.setAttribute("aria-label", texts.ranking);
     this.#nobody.textContent = texts.nobody;
     arrange(this.root, [shown.length ? this.#list : this.#nobody]);

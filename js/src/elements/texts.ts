@@ -38,6 +38,8 @@ export const texts = {
   /* <also-editing>: who edits. */
   editor: "Editing",
   somebody: "Somebody",
+  /** The page may not connect: nobody is signed in, for example. */
+  refused: "Editing is not possible here: not connected.",
   free: "Nobody is editing this.",
   mine: "You are editing this.",
   editing: (name: string): string => `${name} is editing this.`,
