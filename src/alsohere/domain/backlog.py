@@ -29,13 +29,14 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._visits)
 
-    def put(self, visit: Visit) -> None:
-        """Have a visit written."""
-        key = visit.key
-        known = self._visits.get(key)
-        self._visits[key] = visit if known is None else known.merged(visit)
-        if len(self._visits) > self._limit:
+    def put(self, visit: Visit) -> int:
+        """Have a visit written; returns how many wait."""
+        visits, key = self._visits, visit.key
+        known = visits.get(key)
+        visits[key] = visit if known is None else known.merged(visit)
+        if len(visits) > self._limit:
             self._shed()
+        return len(visits)
 
     def take(self, most: int) -> list[Visit]:
         """The oldest, to be written now."""

@@ -107,8 +107,8 @@ class History:
             clock = self._node.clock
             visit = self._reading.fold(transition, clock.now_s(), clock.wall_ms())
             if visit is not None:
-                self._backlog.put(visit)
-                self._soon()
+                if self._backlog.put(visit) >= BATCH or self._write_s is None:
+                    self._soon()
             elif not self._sweeps and self._reading.due_s() is not None:
                 self._sweeps = True
                 self._node.wake()
