@@ -27,6 +27,10 @@ def interop_app() -> AlsoHere:
         await conn.emit("echoed", *args)
         return args
 
+    @here.on("my-id")
+    async def my_id(conn: Connection) -> list[str]:
+        return [conn.sid, conn.user.id]
+
     @here.on("ask-me")
     async def ask_me(conn: Connection, *args: Any) -> tuple[Any, ...]:
         return tuple(await conn.call("question", *args))
@@ -51,6 +55,7 @@ def interop_app() -> AlsoHere:
 
     custom = here.namespace("/custom")
     custom.on("echo")(echo)
+    custom.on("my-id")(my_id)
     return here
 
 

@@ -88,10 +88,11 @@ class NodeDriver:
     """socket.io-client in a Node process.
 
     Args:
-        package: "sio40", "sio47" or "sio48", see node/package.json.
+        package: "sio17" to "sio48", see node/package.json.
     """
 
     def __init__(self, package: str) -> None:
+        self.package = package
         self._clients: dict[str, Client] = {}
         self._asks = itertools.count(1)
         self.process = subprocess.Popen(

@@ -2,11 +2,12 @@
 //
 //   stdin   {"do": "open", "socket", "url", "options"} · {"do": "emit", "socket", "args", "ack"?} · {"do": "close" | "drop", "socket"}
 //           {"do": "fetch", "socket", "url", "options", "ask"}
-//   stdout  {"socket", "what": "connect" | "upgrade" | "event" | "ack" | "disconnect" | "connect_error" | "answer", …}
+//   stdout  {"socket", "what": "connect" | "upgrade" | "event" | "ack" | "disconnect" | "connect_error" | "error" | "answer", …}
 //
 // Bytes are {"$bytes": "<hex>"} in both directions. It decides nothing: the tests do.
 
-const { io } = require(process.argv[2]);
+const library = require(process.argv[2]);
+const io = library.io ?? library; // clients 1 and 2 are a function
 const sockets = new Map();
 
 const say = (socket, what, more = {}) => process.stdout.write(`${JSON.stringify({ socket, what, ...pack(more) })}\n`);
@@ -28,6 +29,11 @@ function unpack(value) {
   return value;
 }
 
+function onAny(socket, listener) {
+  if (socket.onAny) return socket.onAny(listener);
+  socket.onevent = ({ id, data }) => listener(...data, ...(id == null ? [] : [socket.ack(id)]));
+}
+
 function open(name, url, options) {
   const socket = io(url, { forceNew: true, ...options });
   sockets.set(name, socket);
@@ -36,7 +42,8 @@ function open(name, url, options) {
   socket.on("connect", () => say(name, "connect", { sid: socket.id }));
   socket.on("disconnect", (reason) => say(name, "disconnect", { reason }));
   socket.on("connect_error", (error) => say(name, "connect_error", { message: error.message, data: error.data ?? null }));
-  socket.onAny((...args) => {
+  socket.on("error", (error) => say(name, "error", { message: error.message ?? error })); // of clients 1 and 2: also a refusal
+  onAny(socket, (...args) => {
     const answer = typeof args.at(-1) === "function" ? args.pop() : null;
     say(name, "event", { args });
     answer?.(...args.slice(1));
