@@ -404,6 +404,7 @@ class AlsoHere(Namespace, Messages):
         if self._serves_alone:
             self.node.locks.begin()  # mounted, the database is not touched before somebody needs it
             self.node.history.begin()
+            self.node.inbox.begin()
         try:
             yield
         finally:

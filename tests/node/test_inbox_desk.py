@@ -282,3 +282,18 @@ async def test_nothing_is_kept_of_connections_that_ended() -> None:
     await tick(world, 20)
     inbox = world.node.inbox
     assert not any((inbox._arrivals._arriving, inbox._wishes, inbox.deliveries._windows, inbox.deliveries._catching_up))
+
+
+@asynchronous
+async def test_what_is_read_is_removed_when_it_is_old_and_what_is_not_stays() -> None:
+    world = World()
+    ann = Reader(world, "ann")
+    old, unread = send(world, to=("ann",)).id, send(world, to=("ann",)).id
+    ann.call("inbox:mark", {"ids": [old], "as": "read"})
+    ann.lose_transport()
+    world.pass_time(80_000)
+    page = await world.inbox_store.page("ann", Filter(state="all"), world.clock.wall_ms())
+    assert [entry.notice.id for entry in page.entries] == [old, unread][::-1], "kept for a day after it was sent"
+    world.pass_time(10_000)
+    page = await world.inbox_store.page("ann", Filter(state="all"), world.clock.wall_ms())
+    assert [entry.notice.id for entry in page.entries] == [unread]

@@ -19,13 +19,13 @@ from alsohere.domain.inbox import NEW, is_open, shown
 from alsohere.errors import Refusal
 from alsohere.node.arrivals import Arrivals
 from alsohere.node.badges import Badges, unread_fact
+from alsohere.node.calendar import Calendar
 from alsohere.node.connection import Connection
 from alsohere.node.deliveries import Choose, Parcel, parcel
 from alsohere.node.waiting import outcome_of
 from alsohere.node.zones import minute_of_day
 from alsohere.notices import (
     Draft,
-    Due,
     Edit,
     Edited,
     Entry,
@@ -51,7 +51,6 @@ from alsohere.wire.socketio import MAIN, encode_fact
 if TYPE_CHECKING:
     from alsohere.node.node import Node
 
-RETRY_S = 1.0
 EVERYBODY = "*"
 NO_WISHES = Preferences()
 
@@ -93,10 +92,14 @@ class InboxDesk:
         self.deliveries = self._arrivals.deliveries
         self.badges = Badges(node, store, self._connections, self._receivers)
         self._write_s = 0.0
-        self._looked_ms = 0  # up to when starts and ends of notifications have been seen
-        self._due_s: float | None = None
+        self._calendar = Calendar(node, store, rules.retention_s, self._started, self._withdrawn)
 
     # -- People come and go ------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Take up what the life before left behind."""
+        if self.rules.enabled:
+            self._calendar.begin()
 
     def arrive(self, connection: Connection) -> None:
         """A connection is somebody's from now on."""
@@ -125,8 +128,8 @@ class InboxDesk:
         """Keep notifications, and send them to who is here; `done` gets an answer for each draft."""
         now_ms = self._now_ms()
         for draft in drafts:
-            self._expect(draft.starts_at, now_ms)
-            self._expect(draft.expires_at, now_ms)
+            self._calendar.expect(draft.starts_at)
+            self._calendar.expect(draft.expires_at)
 
         def kept(answers: list[Sent | Refusal] | Refusal) -> None:
             if isinstance(answers, Refusal):
@@ -156,6 +159,10 @@ class InboxDesk:
         return SendResult(
             sent.id, {user: RecipientResult(reached.get(user, 0), stored=True, muted=user in sent.muted) for user in sent.to}
         )
+
+    def _started(self, sent: Sent) -> None:
+        if sent.notice is not None:
+            self._tell(sent, sent.notice)
 
     def _tell(self, sent: Sent, notice: Notice) -> dict[str, int]:
         """Send a notice to who is here; returns to how many connections of each receiver."""
@@ -207,7 +214,7 @@ class InboxDesk:
         """Change a notification, on every screen."""
         now_ms = self._now_ms()
         if isinstance(edit.expires_at, int):
-            self._expect(edit.expires_at, now_ms)
+            self._calendar.expect(edit.expires_at)
 
         def edited(answer: Edited | Refusal) -> None:
             if isinstance(answer, Edited) and is_open(answer.notice, self._now_ms()):
@@ -299,7 +306,7 @@ class InboxDesk:
 
     def due_s(self) -> float | None:
         """When `advance` will have something to do."""
-        dues = [self._arrivals.due_s(), self.badges.due_s(), self._due_s]
+        dues = [self._arrivals.due_s(), self.badges.due_s(), self._calendar.due_s()]
         if self.deliveries.acknowledged:
             dues.append(self._write_s)
         return min((due for due in dues if due is not None), default=None)
@@ -311,9 +318,7 @@ class InboxDesk:
             self._write_s = now_s + self._node.tick_s
             self._write_deliveries()
         self.badges.advance(now_s)
-        if self._due_s is not None and now_s >= self._due_s:
-            self._due_s = None
-            self._node.spawn(self._look())
+        self._calendar.advance(now_s)
 
     def _write_deliveries(self) -> None:
         deliveries, self.deliveries.acknowledged = self.deliveries.acknowledged, []
@@ -322,37 +327,6 @@ class InboxDesk:
             self.store.delivered(
                 deliveries, lambda answer: None if isinstance(answer, Refusal) else self._receipts(answer, read=False)
             )
-
-    def _expect(self, at_ms: int | None, now_ms: int) -> None:
-        """Look again when something begins or ends."""
-        if at_ms is None or at_ms <= now_ms:
-            return
-        self._looked_ms = self._looked_ms or now_ms
-        due_s = self._node.clock.now_s() + (at_ms + 1 - now_ms) / 1000
-        if self._due_s is None or due_s < self._due_s:
-            self._due_s = due_s
-            self._node.wake()
-
-    async def _look(self) -> None:
-        now_ms = self._now_ms()
-        try:
-            due: Due = await self.store.due(self._looked_ms, now_ms)
-        except Refusal:
-            self._expect(now_ms + int(RETRY_S * 1000), now_ms)
-            return
-        self._looked_ms = now_ms
-        for sent in due.started:
-            if sent.notice is not None:
-                self._tell(sent, sent.notice)
-        for withdrawn in due.expired:
-            self._withdrawn(withdrawn)
-        self._expect(due.next_at, now_ms)
-
-    def begin(self) -> None:
-        """Find out what will begin or end, from what the life before left."""
-        if self.rules.enabled and not self.store.is_empty:
-            self._looked_ms = self._looked_ms or self._now_ms()
-            self._due_s = self._node.clock.now_s()
 
     def _now_ms(self) -> int:
         return self._node.clock.wall_ms()
