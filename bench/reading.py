@@ -68,5 +68,7 @@ def history(peer: Peer, effort: Effort) -> Sample:
                 for rig in (recording, plain) if turn % 2 else (plain, recording):
                     answer = storm_window(rig, effort.turn_s, warm_s=0.4)
                     us[rig].append(answer["server_cpu_s"] / answer["entered"] * 1e6)
+        if not written(one):
+            raise Stuck("no visit was recorded")
     with_it, without_it = mean(us[recording]), mean(us[plain])
     return {"history_us": with_it - without_it, "history_percent": (with_it / without_it - 1) * 100}
