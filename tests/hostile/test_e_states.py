@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hostile.bystander import ROOM, Bystander
-from hostile.test_e_rooms import frames_of
+from hostile.test_e_rooms import flood, frames_of
 from support.raw import RawClient, joined
 from support.servers import ServerProcess
 
@@ -99,8 +99,9 @@ def test_h87_positions_without_end(server: ServerProcess, bystander: Bystander) 
         watcher.call("room:enter", {"room": "/read"})
         with bystander.attacker() as client:
             client.call("room:enter", {"room": "/read", "watch": "none"})
-            for number in range(1000):
-                client.send(f'427["room:update",{{"room":"/read","state":{{"position":{number % 101}}}}}]')
+            flood(
+                client, [f'427["room:update",{{"room":"/read","state":{{"position":{number % 101}}}}}]' for number in range(1000)]
+            )
             code, seen = client.closed()
             assert (code, '"code":"rate"' in seen, seen.split()[-1]) == (4429, True, "41")
         assert len(frames_of(watcher, "/read")) < 100
