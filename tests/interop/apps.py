@@ -68,7 +68,7 @@ def in_fastapi(here: AlsoHere) -> FastAPI:
 
 alone = interop_app()
 mounted = in_fastapi(interop_app())
-conformance = conformance_app()
+conformance = conformance_app(allow_eio3=True)
 
 if __name__ == "__main__":
     alone.run(port=int(sys.argv[1]))

@@ -61,7 +61,7 @@ def mounted() -> Iterator[ServerProcess]:
 
 
 KINDS = {
-    "native": ("-m", "alsohere", "conformance-server", "--port", "{port}"),
+    "native": ("-m", "alsohere", "conformance-server", "--eio3", "--port", "{port}"),
     "uvicorn": uvicorn("interop.apps:conformance"),
     "hypercorn": hypercorn("interop.apps:conformance"),
 }
