@@ -162,8 +162,8 @@ def test_what_is_kept_about_a_user_is_given_and_erased(server):
         (visit,) = data["visits"]
         assert (visit["room"], visit["furthest"], visit["user"]) == ("/posts/1", 40, "dia/1")
         assert visit["entered_at"] <= visit["left_at"] <= time.time() * 1000
-        assert call(server, path, "DELETE") == (200, {"visits": 1, "lock_audit": 0})
-        assert call(server, path, "DELETE") == (200, {"visits": 0, "lock_audit": 0})
+        assert call(server, path, "DELETE")[1]["visits"] == 1
+        assert set(call(server, path, "DELETE")[1].values()) == {0}  # twice is once
         assert staying.call("room:leave", {"room": "/posts/2"})["ok"]
     assert call(server, path)[1]["visits"] == []
     assert len(call(server, "/users/eve/data")[1]["visits"]) == 1
