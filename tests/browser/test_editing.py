@@ -16,7 +16,7 @@ from support.servers import SECRET, ServerProcess
 SITE = "tests/browser/own_page.py"
 TIMES = {"ALSOHERE_DRAIN_S": "0.1", "ALSOHERE_LOCK_GRACE_S": "5"}
 PATIENCE_MS = 20_000
-QUICK = TIMES | {"ALSOHERE_LOCK_REQUEST_S": "2", "ALSOHERE_LOCK_IDLE_S": "1", "ALSOHERE_LOCK_WARNING_S": "2"}
+QUICK = TIMES | {"ALSOHERE_LOCK_REQUEST_S": "2", "ALSOHERE_LOCK_IDLE_S": "1", "ALSOHERE_LOCK_WARNING_S": "5"}
 FORM = '<form><fieldset id="f" disabled><label>Price <input name="price"></label><button>Save</button></fieldset></form>'
 HEAR = """() => {
   window.heard = [];
