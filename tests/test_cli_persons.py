@@ -27,7 +27,10 @@ from support.databases import DURABLE, new_database, rows
 from support.raw import joined
 from support.servers import SECRET, ServerProcess, wait_for
 
-NOTHING = "0 visits are removed; 0 lines of the locks' audit no longer say who it was.\n"
+REMOVED = (
+    "{} visits and 0 notifications are removed.\n{} lines of the locks' audit and 0 notifications no longer say who it was.\n"
+)
+NOTHING = REMOVED.format(0, 0)
 TOKENS = AlsoHere(secret=SECRET, database_url="memory://")
 
 
@@ -99,10 +102,10 @@ def test_what_is_kept_is_printed_as_json(url: str):
 def test_erasing_asks_says_how_much_it_was_and_can_be_done_again(url: str):  # R6
     fill(url, visit("ann", 1), visit("ann", 2), visit("bob", 1), audit=Audit("/a", 7, "take", "bob", "ann", 3, "lunch"))
     asked = call("erase", "ann", url=url, answer="n\n", status=1)
-    assert "2 visits and 1 lines of the locks' audit are about 'ann'. Erase that for good? [y/N]" in asked.stderr
+    assert "2 visits, 0 notifications and 1 lines of the locks' audit are about 'ann'. Erase that for good? [y/N]" in asked.stderr
     assert len(exported(url, "ann")["visits"]) == 2
     done = call("erase", "ann", url=url, answer="y\n")
-    assert done.stdout == "2 visits are removed; 1 lines of the locks' audit no longer say who it was.\n"
+    assert done.stdout == REMOVED.format(2, 1)
     assert call("erase", "ann", "--yes", url=url).output == NOTHING
     assert exported(url, "ann") == {"user": "ann", "visits": [], "lock_audit": []}
     assert len(exported(url, "bob")["visits"]) == 1
@@ -135,7 +138,7 @@ def test_what_a_running_server_still_knows_does_not_come_back(url: str):  # R6
                 client.call("room:leave", {"room": "/posts/1"})
                 client.call("room:enter", {"room": "/posts/2"})
             assert json.loads(server.get("/api/v1/reading/%2Fposts%2F1")[1])["visits"] == 2  # written by now
-            assert call("erase", "ann", "--yes", url=url).output.startswith("1 visits are removed;")
+            assert call("erase", "ann", "--yes", url=url).output.startswith("1 visits and 0 notifications are removed.")
             for client in (ann, bob):
                 client.call("room:leave", {"room": "/posts/2"})
             assert json.loads(server.get("/api/v1/reading/%2Fposts%2F2")[1])["visits"] == 1

@@ -227,12 +227,14 @@ def erase_user(user: str, yes: bool) -> None:
     try:
         if not yes:
             data = export(_database(), user)
-            about = f"{len(data.visits)} visits and {len(data.lock_audit)} lines of the locks' audit"
+            about = f"{len(data.visits)} visits, {len(data.inbox) + len(data.sent)} notifications and "
+            about += f"{len(data.lock_audit)} lines of the locks' audit"
             click.confirm(f"{about} are about {user!r}. Erase that for good?", abort=True, err=True)
         erased = erase(_database(), user, time.time_ns() // 1_000_000)
     except AlsoHereError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{erased.visits} visits are removed; {erased.lock_audit} lines of the locks' audit no longer say who it was.")
+    click.echo(f"{erased.visits} visits and {erased.inbox} notifications are removed.")
+    click.echo(f"{erased.lock_audit} lines of the locks' audit and {erased.sent} notifications no longer say who it was.")
 
 
 def problems(config: Config) -> list[str]:

@@ -30,7 +30,8 @@ class Stores:
         self.inbox: InboxStore
         if config.keeps_nothing:
             locks = MemoryLocks(first_fence)
-            self.locks, self.history, self.inbox = locks, MemoryHistory(locks), MemoryInbox(first_fence)
+            inbox = MemoryInbox(first_fence)
+            self.locks, self.history, self.inbox = locks, MemoryHistory(locks, inbox), inbox
             return
         # Imported here: SQLAlchemy is a fifth of a second and 12 MB.
         from alsohere.backends.sql.history import SqlHistory

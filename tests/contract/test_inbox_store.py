@@ -14,7 +14,6 @@ from alsohere.errors import BadRequest, LimitReached, NotFound, Refusal, Unavail
 from alsohere.facts import Person
 from alsohere.notices import (
     NOTHING,
-    Arrival,
     Delivery,
     Draft,
     Due,
@@ -33,9 +32,8 @@ from alsohere.notices import (
     Unread,
     Withdrawn,
 )
-from alsohere.ports import InboxStore
 from support.databases import DURABLE, KINDS, new_database, rows
-from support.inboxes import draft, opened, sent, told
+from support.inboxes import draft, entry_of, ids, opened, sent, told, unread, wish
 from support.loop import asynchronous
 
 NOW, LATER = 1_000, 2_000
@@ -51,21 +49,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=DURABLE)
 def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return new_database(request.param, tmp_path)
-
-
-async def ids(inbox: InboxStore, user: str, now_ms: int = LATER, **which: Any) -> list[int]:
-    return [entry.notice.id for entry in (await inbox.page(user, Filter(**which), now_ms)).entries]
-
-
-async def entry_of(inbox: InboxStore, user: str, notice_id: int, now_ms: int = LATER) -> Entry:
-    page = await inbox.page(user, Filter(state="all", limit=100), now_ms)
-    return next(entry for entry in page.entries if entry.notice.id == notice_id)
-
-
-async def unread(inbox: InboxStore, user: str, now_ms: int = LATER) -> dict[str, int]:
-    counts = (await inbox.unread([user], now_ms))[user]
-    assert counts.total == sum(counts.by_category.values())
-    return counts.by_category
 
 
 # -- Sending -----------------------------------------------------------------------------------------------------------
@@ -412,10 +395,6 @@ async def test_nobody_follows_more_than_they_may_and_then_none_does(url: str):
 # -- Preferences -------------------------------------------------------------------------------------------------------
 
 
-def wish(**fields: Any):
-    return lambda before: msgspec.structs.replace(before, **fields)
-
-
 @asynchronous
 async def test_preferences_are_kept(url: str):
     async with opened(url) as inbox:
@@ -543,163 +522,6 @@ async def test_what_time_brings_is_told(url: str):  # I6
         assert await inbox.due(NOW, 1100) == Due((started,), (), 1200)
         assert await inbox.due(1100, 1250) == Due((), (Withdrawn(all_.id, None),), 1300)
         assert await inbox.due(NOW, 5000) == Due((), (Withdrawn(late.id, ("ann", "bob")), Withdrawn(all_.id, None)), None)
-
-
-# -- Lists -------------------------------------------------------------------------------------------------------------
-
-
-@asynchronous
-async def test_pages_follow_each_other(url: str):
-    async with opened(url) as inbox:
-        sends = [await sent(inbox, TO_ALL if number % 3 == 0 else draft("ann")) for number in range(10)]
-        found, before = [], None
-        for size in (4, 4, 2):
-            page = await inbox.page("ann", Filter(limit=4, before=before), LATER)
-            assert len(page.entries) == size
-            assert page.unread.total == 10
-            found += [entry.notice.id for entry in page.entries]
-            before = page.next
-        assert before is None
-        assert found == [one.id for one in reversed(sends)]
-
-
-@asynchronous
-async def test_filters_are_of_state_category_and_topic(url: str):
-    async with opened(url) as inbox:
-        new, seen, read, archived = [
-            (await sent(inbox, draft("ann", category="abcd"[number], topic="/t"))).id for number in range(4)
-        ]
-        for mark, of in (("seen", seen), ("read", read), ("archived", archived)):
-            await told(inbox.mark, "ann", Marking(mark=mark, ids=(of,)), NOW)
-        expected = {
-            "inbox": [read, seen, new],
-            "unread": [seen, new],
-            "unseen": [new],
-            "read": [read],
-            "archived": [archived],
-            "all": [archived, read, seen, new],
-        }
-        assert {state: await ids(inbox, "ann", state=state) for state in expected} == expected
-        assert await ids(inbox, "ann", category="b") == [seen]
-        assert await ids(inbox, "ann", topic="/t", state="read") == [read]
-        assert await ids(inbox, "ann", topic="/other") == []
-
-
-@asynchronous
-async def test_a_digest_is_one_line_of_each_topic(url: str):
-    async with opened(url) as inbox:
-        topics = ["/a", "/a", None, "/b", "/a", None, "/b", "/a"]
-        sends = [await sent(inbox, draft("ann", topic=topic)) for topic in topics]
-        sends.append(await sent(inbox, msgspec.structs.replace(TO_ALL, category="message", topic="/b")))
-        await told(inbox.mark, "ann", Marking(mark="read", ids=(sends[0].id, sends[4].id)), NOW)
-
-        async def lines(**which: Any) -> list[tuple[int, int]]:
-            entries = (await inbox.page("ann", Filter(digest=True, **which), LATER)).entries
-            return [([one.id for one in sends].index(entry.notice.id), entry.count) for entry in entries]
-
-        assert await lines() == [(8, 3), (7, 2), (5, 1), (4, 2), (2, 1)]
-        assert await lines(state="unread", topic="/a") == [(7, 2)]
-        first = await inbox.page("ann", Filter(digest=True, limit=2), LATER)
-        assert first.entries[0].notice == sends[8].notice
-        assert first.next == sends[7].id
-        assert await lines(limit=2, before=first.next) == [(5, 1), (4, 2)]
-
-
-# -- Arrivals ----------------------------------------------------------------------------------------------------------
-
-
-@asynchronous
-async def test_those_who_arrive_are_told_what_waits(url: str):  # I1, I4
-    async with opened(url) as inbox:
-        one, two = await sent(inbox, draft("ann")), await sent(inbox, draft("ann", "bob"))
-        all_ = await sent(inbox, TO_ALL)
-        await told(inbox.prefer, "bob", wish(categories=frozenset({"x"})))
-        await told(inbox.delivered, [Delivery("bob", two.id, 5), Delivery("cem", all_.id, 5)])
-        found = await inbox.arrivals(["ann", "bob", "cem", "dia"], 2, LATER)
-        unread = Unread(2, {"announcement": 1, "message": 1})
-        assert found == {
-            "ann": Arrival(
-                Unread(3, {"announcement": 1, "message": 2}),
-                (Entry(one.notice, NEW), Entry(two.notice, NEW)),
-                True,
-                Preferences(),
-            ),
-            "bob": Arrival(unread, (Entry(all_.notice, NEW),), False, Preferences(frozenset({"x"}))),
-            "cem": Arrival(Unread(1, {"announcement": 1}), (), False, Preferences()),
-            "dia": Arrival(Unread(1, {"announcement": 1}), (Entry(all_.notice, NEW),), False, Preferences()),
-        }
-
-
-@asynchronous
-async def test_nobody_needs_to_ask_while_there_is_nothing(url: str):
-    async with opened(url) as inbox:
-        assert await inbox.arrivals(["ann"], 9, NOW) == {"ann": Arrival(NOTHING, (), False, Preferences())}
-        assert inbox.is_empty
-        await sent(inbox, draft("ann"))
-        assert not inbox.is_empty
-
-
-@asynchronous
-async def test_what_was_sent_in_the_life_before_is_asked_for(durable_url: str):
-    async with opened(durable_url) as inbox:
-        await sent(inbox, draft("ann"))
-    async with opened(durable_url) as inbox:
-        assert not inbox.is_empty
-        assert (await inbox.arrivals(["ann"], 9, NOW))["ann"].unread.total == 1
-        assert not inbox.is_empty
-
-
-@asynchronous
-async def test_a_thousand_users_are_one_question(url: str):  # I4
-    async with opened(url) as inbox:
-        people = [f"u{number}" for number in range(1000)]
-        await told(inbox.send, [draft(*people, category=category) for category in "ab"], NOW)
-        await told(inbox.mark, "u7", READ, NOW)
-        counts = await inbox.unread(people, LATER)
-        assert counts.pop("u7") == NOTHING
-        assert counts == dict.fromkeys(set(people) - {"u7"}, Unread(2, {"a": 1, "b": 1}))
-        assert sum(len(arrival.waiting) for arrival in (await inbox.arrivals(people, 1, LATER)).values()) == 999
-
-
-# -- Retention ---------------------------------------------------------------------------------------------------------
-
-
-@asynchronous
-async def test_what_is_old_and_done_with_goes(url: str):
-    async with opened(url) as inbox:
-        kept = [await sent(inbox, draft("ann", title="unread"))]
-        half = await sent(inbox, draft("ann", "bob"))
-        await told(inbox.mark, "bob", READ, NOW)
-        gone = [await sent(inbox, draft("cem")), await sent(inbox, draft("ann", expires_at=1001)), await sent(inbox, TO_ALL)]
-        await told(inbox.mark, "cem", Marking(mark="archived"), NOW)
-        gone.append(await sent(inbox, draft("ann")))
-        await told(inbox.recall, gone[-1].id, NOW)
-        kept.append(await sent(inbox, msgspec.structs.replace(TO_ALL, expires_at=9000)))
-        await told(inbox.mark, "bob", READ, NOW)
-        kept.append(await sent(inbox, draft("ann", starts_at=5000)))
-        kept.append(await sent(inbox, draft("dia"), now_ms=3000))
-        await told(inbox.mark, "dia", READ, 3000)
-
-        cursor, looks = 0, 0
-        while cursor is not None:
-            cursor, looks = await told(inbox.prune, 2500, cursor, 3), looks + 1
-        assert looks == 4
-        assert [await inbox.notice(one.id) is not None for one in [*kept, half]] == [True] * 5
-        assert [await inbox.notice(one.id) for one in gone] == [None] * 4
-        assert type(await told(inbox.recall, gone[0].id, NOW)) is NotFound
-        assert await ids(inbox, "bob", 3000, state="all") == [kept[1].id]
-        assert await ids(inbox, "ann", 3000) == [kept[1].id, half.id, kept[0].id]
-        assert await ids(inbox, "dia", 3000, state="all") == [kept[3].id, kept[1].id]
-
-
-@asynchronous
-async def test_a_key_is_free_again_when_its_notification_is_gone(url: str):  # I3
-    async with opened(url) as inbox:
-        one = await sent(inbox, draft("ann", key="k"))
-        await told(inbox.mark, "ann", READ, NOW)
-        await told(inbox.prune, LATER, 0, 10)
-        again = await sent(inbox, draft("ann", key="k"))
-        assert again.id > one.id
 
 
 # -- Faults ------------------------------------------------------------------------------------------------------------

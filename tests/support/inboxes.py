@@ -7,12 +7,16 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
+
 from alsohere.backends.memory_inbox import MemoryInbox
 from alsohere.backends.sql.inbox import SqlInbox
 from alsohere.backends.sql.store import Store
 from alsohere.errors import Refusal
-from alsohere.notices import Draft, Sent
-from alsohere.ports import InboxStore
+from alsohere.notices import Draft, Entry, Filter, Sent
+from alsohere.ports import InboxStore, PreferencesStep
+
+LATER = 2_000
 
 
 @asynccontextmanager
@@ -46,3 +50,23 @@ async def sent(inbox: InboxStore, one: Draft, now_ms: int = 1000) -> Sent:
     assert isinstance(answers, list), answers
     assert not isinstance(answers[0], Refusal), answers[0]
     return answers[0]
+
+
+async def ids(inbox: InboxStore, user: str, now_ms: int = LATER, **which: Any) -> list[int]:
+    return [entry.notice.id for entry in (await inbox.page(user, Filter(**which), now_ms)).entries]
+
+
+async def entry_of(inbox: InboxStore, user: str, notice_id: int, now_ms: int = LATER) -> Entry:
+    page = await inbox.page(user, Filter(state="all", limit=100), now_ms)
+    return next(entry for entry in page.entries if entry.notice.id == notice_id)
+
+
+async def unread(inbox: InboxStore, user: str, now_ms: int = LATER) -> dict[str, int]:
+    counts = (await inbox.unread([user], now_ms))[user]
+    assert counts.total == sum(counts.by_category.values())
+    return counts.by_category
+
+
+def wish(**fields: Any) -> PreferencesStep:
+    """A step that sets preferences."""
+    return lambda before: msgspec.structs.replace(before, **fields)

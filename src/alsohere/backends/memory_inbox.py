@@ -9,8 +9,10 @@ import msgspec
 from alsohere.backends.memory_follows import MemoryFollows
 from alsohere.domain.attention import is_muted
 from alsohere.domain.drafts import check_draft, check_edit, check_marking
+from alsohere.domain.history import ERASED_USER
 from alsohere.domain.inbox import NEW, concerns, edited, is_open, is_over, listed, marked, noticed, pruned, receipt, unread_of
 from alsohere.errors import NotFound, Refusal
+from alsohere.facts import Person
 from alsohere.notices import (
     Arrival,
     Delivery,
@@ -25,12 +27,14 @@ from alsohere.notices import (
     Marks,
     Notice,
     Page,
+    Preferences,
     Receipt,
     Sent,
     Unread,
     Withdrawn,
 )
 
+NOBODY = Person(ERASED_USER, "", None, True)
 MOST_KEPT = 100_000  # beyond that the oldest are forgotten: memory is not where a year of notifications belongs
 
 
@@ -215,6 +219,33 @@ class MemoryInbox(MemoryFollows):
                 expired.append(Withdrawn(notice.id, self._users(notice)))
             following += [at for at in (notice.starts_at, notice.expires_at) if at is not None and at > until_ms]
         return Due(tuple(started), tuple(expired), min(following, default=None))
+
+    # -- One person --------------------------------------------------------------------------------------------------
+
+    def about(self, user: str) -> tuple[list[Entry], list[Notice], list[str], Preferences | None]:
+        """What there is of a user: their entries, what they wrote, what they follow, what they do not want to hear of."""
+        entries = [Entry(self._notices[notice_id], self._rows[notice_id][user]) for notice_id in sorted(self._ids.get(user, ()))]
+        wrote = [notice for notice in self._notices.values() if notice.sender is not None and notice.sender.id == user]
+        return entries, wrote, sorted(self._topics.get(user, ()), key=str.encode), self._preferences.get(user)
+
+    def erase(self, user: str) -> tuple[int, int]:
+        """Empty the inbox and forget wishes; what they wrote no longer says who it was. Returns how many of each."""
+        entries, wrote, topics, _ = self.about(user)
+        for entry in entries:
+            notice = entry.notice
+            del self._rows[notice.id][user]
+            if notice.audience != "everyone" and not self._rows[notice.id]:
+                self._remove(notice.id)
+        for topic in topics:
+            self._followers[topic].discard(user)
+        for known in (self._ids, self._topics, self._preferences):
+            known.pop(user, None)
+        kept = [notice for notice in wrote if notice.id in self._notices]
+        for notice in kept:
+            self._notices[notice.id] = msgspec.structs.replace(notice, sender=NOBODY)
+            if notice.id in self._key_of:
+                del self._keys[self._key_of.pop(notice.id)]
+        return len(entries), len(kept)
 
     # -- What there is -----------------------------------------------------------------------------------------------
 

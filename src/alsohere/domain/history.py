@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from alsohere.domain.lock import Audit
+from alsohere.notices import Entry, Notice, Preferences
 
 ERASED_USER = "~erased"
 """Who stands in the locks' audit where somebody was erased: an anonymous id that nobody can have."""
@@ -94,18 +95,28 @@ class Erasure(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True):
-    """What an erasure did: rows that are gone, and lines of the locks' audit that no longer say who it was."""
+    """What an erasure did: visits and entries of the inbox that are gone; lines of the locks' audit, and notifications that the
+    user wrote, that no longer say who it was.
+    """
 
     visits: int
     lock_audit: int
+    inbox: int = 0
+    sent: int = 0
 
 
-class UserData(msgspec.Struct, frozen=True):
-    """Everything that is kept about a user: where they were, and who took which lock from whom."""
+class UserData(msgspec.Struct, omit_defaults=True, frozen=True):
+    """Everything that is kept about a user: where they were, and who took which lock from whom; what they were sent, what they
+    wrote, which topics they follow, and what they do not want to hear of.
+    """
 
     user: str
     visits: list[Visit]
     lock_audit: list[Audit]
+    inbox: list[Entry] = []
+    sent: list[Notice] = []
+    follows: list[str] = []
+    preferences: Preferences | None = None
 
 
 class CompletionBucket(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alsohere.backends.sql import persons
+from alsohere.backends.sql import inbox_persons, persons
 from alsohere.backends.sql.schema import DAYS, ERASURES, VISITS
 from alsohere.backends.sql.store import Store
 from alsohere.domain.history import (
@@ -136,7 +136,11 @@ class SqlHistory:
         keys = await self._reader.ask(partial(persons.visits_to_erase, user, at_ms))
         for start in range(0, len(keys), persons.SLICE):
             await self._writer.ask(partial(persons.remove_visits, user, keys[start : start + persons.SLICE]))
-        return Erased(len(keys), lines)
+        entries = await self._writer.ask(partial(inbox_persons.remove, user))
+        sent = await self._reader.ask(partial(inbox_persons.sent_by, user))
+        for start in range(0, len(sent), persons.SLICE):
+            await self._writer.ask(partial(inbox_persons.anonymise, user, sent[start : start + persons.SLICE]))
+        return Erased(len(keys), lines, entries, len(sent))
 
     async def about(self, user: str) -> UserData:
         return await self._reader.ask(partial(persons.about, user))

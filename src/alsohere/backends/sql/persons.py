@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, case, delete, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from alsohere.backends.sql import inbox_persons
 from alsohere.backends.sql.schema import ERASURES, LOCK_AUDIT, VISITS
 from alsohere.domain.history import ERASED_USER, UserData, Visit
 from alsohere.domain.lock import Audit
@@ -54,7 +55,8 @@ def about(user: str, connection: Connection) -> UserData:
         Audit(row.lock, row.at_ms, row.action, row.by_user, row.from_user, row.fence, row.why)
         for row in connection.execute(_AUDIT_OF, {"user": user})
     ]
-    return UserData(user, visits, audit)
+    inbox = inbox_persons.about(user, connection)
+    return UserData(user, visits, audit, *inbox)
 
 
 def note_erasure(user: str, at_ms: int, connection: Connection) -> int:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from alsohere.backends.sql import persons
+from alsohere.backends.sql import inbox_persons, persons
 from alsohere.backends.sql.claim import claim_of
 from alsohere.backends.sql.engine import create_engine, database_url
 from alsohere.backends.sql.owner import reason
@@ -103,7 +103,11 @@ def erase(setting: str, user: str, at_ms: int) -> Erased:
     keys = _in_transaction(setting, partial(persons.visits_to_erase, user, at_ms), reads=True)
     for start in range(0, len(keys), persons.SLICE):
         _in_transaction(setting, partial(persons.remove_visits, user, keys[start : start + persons.SLICE]))
-    return Erased(len(keys), lines)
+    entries = _in_transaction(setting, partial(inbox_persons.remove, user))
+    sent = _in_transaction(setting, partial(inbox_persons.sent_by, user), reads=True)
+    for start in range(0, len(sent), persons.SLICE):
+        _in_transaction(setting, partial(inbox_persons.anonymise, user, sent[start : start + persons.SLICE]))
+    return Erased(len(keys), lines, entries, len(sent))
 
 
 def _require_tables(setting: str) -> None:
