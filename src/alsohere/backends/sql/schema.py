@@ -163,3 +163,23 @@ PREFERENCES = Table(
     Column("user_id", Text, primary_key=True),
     Column("body", Text, nullable=False),
 )
+
+# What is told to the application over HTTP, in the order in which it happened; kept for a while after, to be told again.
+# What is neither delivered nor given up is on its way.
+WEBHOOK_EVENTS = Table(
+    "webhook_events",
+    METADATA,
+    Column("id", BigId, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_ms", BigInteger, nullable=False),
+    Column("delivered_ms", BigInteger),
+    Column("given_up_ms", BigInteger),
+    Column("error", Text),
+    Index("ix_webhook_events_at_ms", "at_ms"),
+    _partial("ix_webhook_events_pending", "id", where="delivered_ms IS NULL AND given_up_ms IS NULL"),
+    _partial("ix_webhook_events_subject", "subject", "id", where="delivered_ms IS NULL AND given_up_ms IS NULL"),
+)
