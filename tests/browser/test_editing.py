@@ -180,7 +180,7 @@ def test_who_is_idle_while_somebody_waits_is_warned_and_may_go_on(quick, page_wi
     says(bob, MINE, "Done")
 
 
-def test_who_types_is_never_idle(quick, page_with):
+def test_escape_in_the_question_about_idleness_means_i_am_here(quick, page_with):
     ann, bob = both(page_with, "/typing", at=quick.url)
     press(bob, "Wait in line")
     expect(ann.get_by_role("alertdialog", name="Are you still editing?")).to_be_visible()
@@ -263,6 +263,21 @@ def test_what_is_no_fieldset_is_made_inert(page_with, form):
     press(page, "Done")
     says(page, FREE, "Edit")
     assert target.evaluate("(target) => target.inert")
+
+
+def test_two_people_edit_two_fields_of_one_room(page_with):
+    fields = "".join(
+        f'<also-editing lock="/fields#{name}" for="#{name}"></also-editing><form><input id="{name}" name="{name}" disabled></form>'
+        for name in ("price", "text")
+    )
+    ann, bob = (page_with(body("/fields#price", name, 'for="#price"', form=fields)) for name in ("Ann", "Bob"))
+    for page, number in ((ann, 1), (bob, 2)):
+        page.locator("also-editing").nth(number).get_by_role("button", name="Edit").click()
+    for page, mine, theirs, other in ((ann, "price", "text", "Bob"), (bob, "text", "price", "Ann")):
+        expect(page.locator(f"#{mine}")).to_be_editable()
+        expect(page.locator(f"#{theirs}")).to_be_disabled()
+        expect(page.locator(f'[lock="/fields#{theirs}"] .notice .text').last).to_have_text(f"{other} is editing this.")
+        assert int(page.locator(f"form:has(#{mine}) [name=fence]").input_value()) > 0
 
 
 def test_a_form_that_comes_later_is_closed_and_opened_too(page_with):
