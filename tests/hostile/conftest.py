@@ -41,6 +41,9 @@ ENVIRONMENT = {
     "ALSOHERE_OUTBOX_AGE_S": "1",
     "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
 }
+# A server that lets in clients 1 and 2 has this beside.
+CONNECTIONS_PER_CLIENT = 20
+OLD = {"ALSOHERE_ALLOW_EIO3": "1", "ALSOHERE_CONNECTIONS_PER_CLIENT": str(CONNECTIONS_PER_CLIENT)}
 COMMANDS = {
     "native": ("-m", "alsohere", "serve", "--port", "{port}"),
     "native-app": ("-m", "hostile.app", "{port}"),
@@ -62,12 +65,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
     """A server; it has to end well, and to have logged no error, whatever it went through."""
-    with ServerProcess(*COMMANDS[request.param], env=ENVIRONMENT) as running:
+    kind, _, old = request.param.partition(" ")
+    with ServerProcess(*COMMANDS[kind], env=ENVIRONMENT | (OLD if old else {})) as running:
         yield running
         status, output = running.stop()
     assert status in (0, -signal.SIGTERM), output  # uvicorn dies of the signal once it has ended well
     # uvicorn logs every refused WebSocket and every text that is none as errors; there, only our own count.
-    assert not [line for line in output.splitlines() if re.search(COMPLAINTS[request.param], line)], output
+    assert not [line for line in output.splitlines() if re.search(COMPLAINTS[kind], line)], output
 
 
 @pytest.fixture(scope="session")
