@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from alsohere.server.request import EngineError, EngineRequest, read_query
+from alsohere.server.request import REVISIONS_WITH_3, EngineError, EngineRequest, read_query
+from alsohere.wire import engineio, engineio3
 
 UNKNOWN_TRANSPORT, UNKNOWN_SID, BAD_REQUEST, UNSUPPORTED_VERSION = 0, 1, 3, 5
 
@@ -39,6 +40,28 @@ def test_another_version_is_told_which_clients_fit(query: bytes):
     error = refused(query)
     assert (error.code, error.status) == (UNSUPPORTED_VERSION, 400)
     assert "Socket.IO clients 3 and 4" in error.message
+
+
+def test_a_client_1_or_2_is_told_the_setting_that_lets_it_in():
+    assert "ALSOHERE_ALLOW_EIO3=1" in refused(b"EIO=3&transport=polling").message
+    assert "ALSOHERE" not in refused(b"EIO=5&transport=polling").message
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        (b"EIO=4&transport=polling&b64=1", EngineRequest("polling", None, 4, engineio)),
+        (b"EIO=3&transport=polling", EngineRequest("polling", None, 3, engineio3.BINARY)),
+        (b"EIO=3&transport=polling&b64=1&sid=x", EngineRequest("polling", "x", 3, engineio3.BASE64)),
+        (b"EIO=3&EIO=4&transport=websocket", EngineRequest("websocket", None, 3, engineio3.BINARY)),
+    ],
+)
+def test_where_it_is_let_in_the_revision_decides_how_packets_are_written(query: bytes, wanted: EngineRequest):
+    assert read_query(query, revisions=REVISIONS_WITH_3) == wanted
+
+
+def test_jsonp_is_not_spoken_with_old_clients_either():
+    assert refused(b"EIO=3&transport=polling&j=0", revisions=REVISIONS_WITH_3).code == BAD_REQUEST
 
 
 @pytest.mark.parametrize("transport", [b"", b"abc", b"webtransport", b"__proto__", b"constructor", b"POLLING", b"\xff"])
