@@ -268,12 +268,12 @@ def test_what_is_no_fieldset_is_made_inert(page_with, form):
 def test_two_people_edit_two_fields_of_one_room(page_with):
     fields = "".join(
         f'<also-editing lock="/fields#{name}" for="#{name}"></also-editing><form><input id="{name}" name="{name}" disabled></form>'
-        for name in ("price", "text")
+        for name in ("price", "line")
     )
     ann, bob = (page_with(body("/fields#price", name, 'for="#price"', form=fields)) for name in ("Ann", "Bob"))
     for page, number in ((ann, 1), (bob, 2)):
         page.locator("also-editing").nth(number).get_by_role("button", name="Edit").click()
-    for page, mine, theirs, other in ((ann, "price", "text", "Bob"), (bob, "text", "price", "Ann")):
+    for page, mine, theirs, other in ((ann, "price", "line", "Bob"), (bob, "line", "price", "Ann")):
         expect(page.locator(f"#{mine}")).to_be_editable()
         expect(page.locator(f"#{theirs}")).to_be_disabled()
         expect(page.locator(f'[lock="/fields#{theirs}"] .notice .text').last).to_have_text(f"{other} is editing this.")
