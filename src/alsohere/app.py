@@ -42,6 +42,7 @@ from alsohere.server.receipts import Receipts
 from alsohere.server.request import REVISIONS, REVISIONS_WITH_3
 from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route, docs_routes
+from alsohere.server.token_api import token_endpoints
 from alsohere.session.session import SessionRules
 from alsohere.stores import Stores
 from alsohere.types import ONLINE, Room, User
@@ -122,7 +123,7 @@ class AlsoHere(Namespace, Messages):
             feed_rules=rules.feed_rules(self.config),
             hooks=self._hooks_of_app,
             authenticator=self.identities,
-            token_verifier=self.tokens.verify,
+            token_verifier=self.tokens.vouch,
             clock=clock,
             alarm=self._pulse.wake,
             lock_store=self._stores.locks,
@@ -132,6 +133,7 @@ class AlsoHere(Namespace, Messages):
             inbox_rules=rules.inbox_rules(self.config),
             history_store=self._stores.history,
             history_rules=rules.history_rules(self.config),
+            expiry_rules=rules.expiry_rules(self.config),
             incarnation=incarnation,
         )
         self._pulse.advance = self.node.advance
@@ -145,6 +147,7 @@ class AlsoHere(Namespace, Messages):
                 *reading_endpoints(self.node),
                 *push_endpoints(self.node),
                 *inbox_endpoints(self.node),
+                *token_endpoints(self.tokens),
             ],
         )
         docs = docs_routes() if app is None or self.path else []  # at the root of an application that has a page of its own there

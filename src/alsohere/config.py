@@ -49,6 +49,8 @@ class Config(BaseSettings):
     public_key: str | None = Field(None, description="PEM of the key that tokens are signed with elsewhere (RS256 or EdDSA)")
     token_audience: str | None = Field(None, description="the `aud` that a token must have, if set")
     token_issuer: str | None = Field(None, description="the `iss` that a token must have, if set")
+    token_expiry: bool = Field(True, description="end a connection 25 s after its token has expired, unless it shows a fresh one")
+    token_warning_s: float = Field(60.0, ge=0, le=3600, description="seconds before a token expires that its client is told")
     anonymous: bool = Field(False, description="let visitors in without a token")
     origins: Words = Field((), description="origins of pages that may connect, beside the server's own; exact, or *")
     dev: bool = Field(False, description="for development: anonymous visitors and pages of any port of this machine")

@@ -179,4 +179,10 @@ class LockAnswer(msgspec.Struct, omit_defaults=True, frozen=True):
     receipt: str | None = None
 
 
+class TokenExpiring(msgspec.Struct, frozen=True):
+    """`token:expiring`: show a fresh token with `user:identify`, or the connection ends 25 s after `expires_at`."""
+
+    expires_at: int
+
+
 LockFact = LockGranted | LockRequested | LockWarned | LockLost

@@ -35,7 +35,7 @@ from alsohere.notices import (
     Unread,
     Withdrawn,
 )
-from alsohere.types import User
+from alsohere.types import User, Vouched
 from alsohere.wire.engineio import Packet
 
 if TYPE_CHECKING:
@@ -245,10 +245,10 @@ class Sink(Protocol):
         """End the transport, after what was written."""
 
 
-Authenticator = Callable[[Any], "User | Awaitable[User]"]
+Authenticator = Callable[[Any], "User | Vouched | Awaitable[User | Vouched]"]
 """Decides who a connection is. Gets the connection; raises Unauthenticated (the client stays away)."""
 
-TokenVerifier = Callable[[str], User]
+TokenVerifier = Callable[[str], Vouched]
 """Turns a token into a user; raises Unauthenticated."""
 
 Alarm = Callable[[float], None]

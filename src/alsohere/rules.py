@@ -10,6 +10,7 @@ from alsohere.domain.drafts import check_category
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.lock import LockRules
 from alsohere.errors import BadRequest, ConfigError
+from alsohere.node.expiry import ExpiryRules
 from alsohere.node.history import HistoryRules
 from alsohere.node.inbox_desk import InboxRules
 from alsohere.node.node import NodeRules
@@ -67,6 +68,11 @@ def lock_rules(config: Config) -> LockRules:
 def history_rules(config: Config) -> HistoryRules:
     """What is kept about reading."""
     return HistoryRules(rooms=config.history, retention_days=config.history_retention_days)
+
+
+def expiry_rules(config: Config) -> ExpiryRules:
+    """What becomes of connections whose tokens run out."""
+    return ExpiryRules(enabled=config.token_expiry, warning_s=config.token_warning_s)
 
 
 def inbox_rules(config: Config) -> InboxRules:

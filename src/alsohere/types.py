@@ -49,6 +49,18 @@ class User(msgspec.Struct, frozen=True, gc=False):
     rooms: tuple[str, ...] | None = None
 
 
+class Vouched(NamedTuple):
+    """Who a token stands for, and until when.
+
+    Args:
+        user: who.
+        expires_s: the token's date, in seconds since the epoch; 0: whoever said who it is will also say when that ends.
+    """
+
+    user: User
+    expires_s: int = 0
+
+
 class Clock(Protocol):
     """Time, as the node needs it. Tests pass a simulated one."""
 

@@ -13,6 +13,7 @@ from alsohere.domain.attention import PRESETS
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.lock import LockRules
 from alsohere.errors import CloseCode, Unauthenticated
+from alsohere.node.expiry import ExpiryRules
 from alsohere.node.handshake import Handshake
 from alsohere.node.history import HistoryRules
 from alsohere.node.hooks import Handler, Hooks
@@ -21,7 +22,7 @@ from alsohere.node.node import Node, NodeRules
 from alsohere.node.peer import Peer
 from alsohere.ports import HistoryStore, InboxStore, LockStore
 from alsohere.session.session import SessionRules
-from alsohere.types import User
+from alsohere.types import User, Vouched
 from alsohere.wire.engineio import Packet
 
 
@@ -53,6 +54,7 @@ class World:
         inbox_rules: InboxRules | None = None,
         history_store: HistoryStore | None = None,
         history_rules: HistoryRules | None = None,
+        expiry_rules: ExpiryRules | None = None,
         incarnation: str = "n1",
     ) -> None:
         self.clock = SimulatedClock()
@@ -73,8 +75,8 @@ class World:
             session_rules=session_rules or SessionRules(),
             feed_rules=feed_rules or FeedRules(),
             hooks=self.hooks,
-            authenticator=lambda connection: self.user(connection.auth),
-            token_verifier=lambda token: self.user({"user": token}),
+            authenticator=lambda connection: Vouched(self.user(connection.auth), connection.auth.get("exp", 0)),
+            token_verifier=self.vouch,
             clock=self.clock,
             alarm=self._alarm,
             lock_store=self.lock_store,
@@ -84,6 +86,7 @@ class World:
             inbox_rules=inbox_rules or InboxRules(enabled=True, categories=PRESETS, retention_s=86_400.0),
             history_store=self.history_store,
             history_rules=history_rules or HistoryRules(),
+            expiry_rules=expiry_rules or ExpiryRules(),
             incarnation=incarnation,
         )
 
@@ -93,6 +96,11 @@ class World:
 
     def _alarm(self, at_s: float) -> None:
         self.due_s = at_s if self.due_s is None else min(self.due_s, at_s)
+
+    def vouch(self, token: str) -> Vouched:
+        """A token is a user's id, and perhaps a date behind a space."""
+        user, _, expires_s = token.partition(" ")
+        return Vouched(self.user({"user": user}), int(expires_s or 0))
 
     @staticmethod
     def user(auth: dict[str, Any]) -> User:

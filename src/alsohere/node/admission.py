@@ -19,7 +19,7 @@ from alsohere.node.addresses import network
 from alsohere.node.connection import Connection
 from alsohere.session.events import ConnectAsked
 from alsohere.session.session import MAX_AUTH_BYTES
-from alsohere.types import User
+from alsohere.types import User, Vouched
 from alsohere.wire import socketio
 from alsohere.wire.keys import has_twin_keys
 
@@ -114,7 +114,7 @@ class Admission:
         except Refusal as refusal:
             self._refuse(peer, event.namespace, refusal)
 
-    def _decide(self, connection: Connection) -> User | Awaitable[User]:
+    def _decide(self, connection: Connection) -> User | Vouched | Awaitable[User | Vouched]:
         try:
             return self._authenticator(connection)
         except Refusal:
@@ -123,13 +123,13 @@ class Admission:
             self._node.log.exception("the authenticate hook failed")
             raise Refusal(_UNDECIDED, code="internal") from None
 
-    async def _wait_and_admit(self, connection: Connection, verdict: Awaitable[User]) -> None:
+    async def _wait_and_admit(self, connection: Connection, verdict: Awaitable[User | Vouched]) -> None:
         peer = connection.peer
         try:
-            user = await verdict
+            vouched = await verdict
             if not peer.ended:
                 self._check_client(peer)  # again: others of its address may have been decided faster
-                self._admit(connection, user)
+                self._admit(connection, vouched)
         except Refusal as refusal:
             if not peer.ended:
                 self._refuse(peer, connection.namespace, refusal)
@@ -140,8 +140,9 @@ class Admission:
             if not peer.ended:
                 self._refuse(peer, connection.namespace, Refusal(_UNDECIDED, code="internal"))
 
-    def _admit(self, connection: Connection, user: User) -> None:
+    def _admit(self, connection: Connection, vouched: User | Vouched) -> None:
         peer, node = connection.peer, self._node
+        user, expires_s = vouched if isinstance(vouched, Vouched) else Vouched(vouched)
         try:
             self.check_user(user)
         except LimitReached:
@@ -156,6 +157,7 @@ class Admission:
         else:
             peer.handshake.forget()
         node.admit(connection, user)
+        node.expiries.admitted(connection, expires_s)
         node.dispatch.connected(connection)
 
     def check_user(self, user: User) -> None:

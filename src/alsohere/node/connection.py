@@ -27,7 +27,10 @@ class Connection:
         data: a dict for the application's own use.
     """
 
-    __slots__ = ("_auth", "_data", "_node", "connected", "lane", "namespace", "outbox", "peer", "sid", "user", "watches")
+    __slots__ = (
+        *("_auth", "_data", "_node", "connected", "expires_s"),
+        *("lane", "namespace", "outbox", "peer", "sid", "user", "watches"),
+    )
 
     def __init__(self, node: Node, peer: Peer, namespace: str, auth: bytes) -> None:
         self.sid = ""
@@ -37,6 +40,7 @@ class Connection:
         self.peer = peer
         self.outbox = peer.outbox
         self.connected = False
+        self.expires_s = 0  # see node/expiry.py
         self.watches: dict[str, Watch] | None = None
         self.lane: Lane | None = None
         self._node = node

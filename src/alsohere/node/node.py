@@ -27,6 +27,7 @@ from alsohere.facts import At, LeaveReason, Member, RoomCount, Snapshot, Status,
 from alsohere.node.admission import Admission
 from alsohere.node.connection import Connection
 from alsohere.node.dispatch import Dispatch
+from alsohere.node.expiry import Expiries, ExpiryRules
 from alsohere.node.handshake import Handshake
 from alsohere.node.history import History, HistoryRules
 from alsohere.node.hooks import Handler, Hooks
@@ -83,6 +84,7 @@ class Node:
         lock_store, lock_rules, receipts: see node/lock_desk.py.
         inbox_store, inbox_rules: see node/inbox_desk.py.
         history_store, history_rules: see node/history.py.
+        expiry_rules: see node/expiry.py.
         incarnation: this life of this process.
     """
 
@@ -105,6 +107,7 @@ class Node:
         inbox_rules: InboxRules,
         history_store: HistoryStore,
         history_rules: HistoryRules,
+        expiry_rules: ExpiryRules,
         incarnation: str,
     ) -> None:
         self.log = logging.getLogger("alsohere")
@@ -124,6 +127,7 @@ class Node:
         self.locks = LockDesk(self, lock_store, lock_rules, rules.locks_per_connection, receipts, incarnation)
         self.inbox = InboxDesk(self, inbox_store, inbox_rules)
         self.history = History(self, history_store, history_rules, incarnation)
+        self.expiries = Expiries(self, expiry_rules)
         self.admission = Admission(self, authenticator)
         self.dispatch = Dispatch(self)
         self._rooms = rooms
@@ -234,6 +238,7 @@ class Node:
         self._part(connection)
         self.hub.forget(connection)
         self.inbox.leave(connection)
+        self.expiries.forget(connection)
         del self._connections[connection.sid]
         self.locks.left(connection, grace=grace)
         self._apply(self.presence.disconnect(connection.sid, reason, connection.peer.lost_s(), grace=grace), connection.user.id)
@@ -322,8 +327,8 @@ class Node:
         """`ranking:unwatch`."""
         self.hub.unwatch_ranking(connection, prefix, limit)
 
-    def identify(self, connection: Connection, user: User) -> User:
-        """`user:identify`."""
+    def identify(self, connection: Connection, user: User, expires_s: int = 0) -> User:
+        """`user:identify`; `expires_s` is the date of the token."""
         self._require(connection)
         user = check_user(user)
         if user.id != connection.user.id:  # a new token of the same user makes no new connection
@@ -338,6 +343,7 @@ class Node:
                 self.hub.unwatch_ranking(connection, prefix, limit)
         before, connection.user = connection.user, user
         self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()), before.id, user.id)
+        self.expiries.admitted(connection, expires_s)
         if before.id != user.id:
             self.inbox.arrive(connection)
         return user
@@ -463,6 +469,7 @@ class Node:
             self.locks.advance(now_s)
             self.inbox.advance(now_s)
             self.history.advance(now_s)
+            self.expiries.advance()
             if self._waiting_outboxes and now_s >= self._sweep_s:
                 self._sweep(now_s)
         finally:  # whatever fails, time must go on
@@ -470,7 +477,7 @@ class Node:
 
     def wake(self) -> None:
         """Ask for `advance` to be called when the next thing is due."""
-        parts = (self._wheel, self.hub, self.locks, self.inbox, self.history)
+        parts = (self._wheel, self.hub, self.locks, self.inbox, self.history, self.expiries)
         dues = [self.presence.next_due_s(), *(part.due_s() for part in parts)]
         if self._waiting_outboxes:
             dues.append(self._sweep_s)

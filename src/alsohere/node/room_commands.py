@@ -94,7 +94,8 @@ def _check_ranking(command: events.RankingWatch | events.RankingUnwatch) -> None
 
 
 def _identify(node: Node, connection: Connection, command: events.UserIdentify, answer: Answer) -> None:
-    user = node.identify(connection, node.verify_token(command.token))
+    vouched = node.verify_token(command.token)
+    user = node.identify(connection, vouched.user, vouched.expires_s)
     answer.ok({"self": {"id": user.id, "name": user.name, "info": user.info, "anonymous": user.anonymous}})
 
 

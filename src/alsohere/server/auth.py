@@ -19,7 +19,7 @@ from alsohere.domain.identity import anonymous_user, check_user, is_visitor_id
 from alsohere.errors import ConfigError, Unauthenticated
 from alsohere.node.connection import Connection
 from alsohere.node.hooks import Hooks
-from alsohere.types import User
+from alsohere.types import User, Vouched
 
 MAX_TOKEN_BYTES = 8 * 1024
 MAX_EXPIRY_S = 10**11  # a date beyond the year 5000 is a mistake or an attack on whoever converts it
@@ -48,15 +48,20 @@ class Tokens:
         """Whether any key is configured."""
         return bool(self._keys)
 
-    def make(self, user: User, ttl_s: float) -> str:
+    def make(self, user: User, ttl_s: float = 0, *, expires_s: int | None = None) -> str:
         """A token for a user, signed with `secret` (HS256).
+
+        Args:
+            user: whom it stands for.
+            ttl_s: for how many seconds from now, or
+            expires_s: until when, in seconds since the epoch.
 
         Raises:
             ConfigError: there is no secret.
         """
         if self._secret is None:
             raise ConfigError("secret: set ALSOHERE_SECRET to sign tokens; make one with: alsohere secret")
-        claims: dict[str, Any] = {"sub": user.id, "exp": int(time.time() + ttl_s)}
+        claims: dict[str, Any] = {"sub": user.id, "exp": int(time.time() + ttl_s) if expires_s is None else expires_s}
         if user.name:
             claims["name"] = user.name
         if user.info is not None:
@@ -75,11 +80,20 @@ class Tokens:
         Raises:
             Unauthenticated: (token_expired, or unauthenticated) with what to do.
         """
+        return self.vouch(token).user
+
+    def vouch(self, token: str) -> Vouched:
+        """The same, and until when.
+
+        Raises:
+            Unauthenticated: (token_expired, or unauthenticated) with what to do.
+        """
         if not self._keys:
             raise Unauthenticated("This server has no key to verify tokens with; set ALSOHERE_SECRET or ALSOHERE_PUBLIC_KEY.")
         if len(token) > MAX_TOKEN_BYTES or not token.isascii():
             raise Unauthenticated("The token is not one.")
-        return read_claims(self._claims(token))
+        claims = self._claims(token)
+        return Vouched(read_claims(claims), claims["exp"])
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
@@ -158,13 +172,13 @@ class IdentityRule:
         # Without a configured secret, anonymous ids last as long as the process.
         self._secret = config.secret.get_secret_value().encode() if config.secret else secrets.token_bytes(32)
 
-    def __call__(self, connection: Connection) -> User | Awaitable[User]:
+    def __call__(self, connection: Connection) -> User | Vouched | Awaitable[User]:
         if self._hooks.authenticate is not None:
             verdict = self._hooks.authenticate(connection)
             return self._wait(verdict) if isinstance(verdict, Awaitable) else self._judge(verdict)
         token = connection.token
         if token is not None:
-            return self._tokens.verify(token)
+            return self._tokens.vouch(token)
         return self._visitor(connection)
 
     async def _wait(self, verdict: Awaitable[User | None]) -> User:

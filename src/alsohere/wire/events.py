@@ -20,6 +20,7 @@ from alsohere.facts import (
     RankingChanged,
     RoomChanged,
     Status,
+    TokenExpiring,
     Watch,
 )
 from alsohere.notices import (
@@ -252,4 +253,5 @@ FACTS: dict[str, type[msgspec.Struct]] = {
     "inbox:changed": InboxChanged,
     "inbox:marked": InboxMarked,
     "message:receipt": MessageReceipt,
+    "token:expiring": TokenExpiring,
 }
