@@ -21,7 +21,7 @@ class Connection:
     """One tab, one device: what handlers get as `conn`.
 
     Attributes:
-        sid: the Socket.IO id of this connection; it is never shown to other clients.
+        sid: the Socket.IO id of this connection; it is never shown to other clients. Of clients 1 and 2 the session has it too.
         user: who is behind it.
         namespace: the Socket.IO namespace it is in.
         data: a dict for the application's own use.
