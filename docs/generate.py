@@ -45,7 +45,9 @@ def _setting(name: str, field: FieldInfo) -> str:
     aliases = [alias for alias, setting in environment_names().items() if setting == name]
     variables = ", or ".join(f"`{alias}`" for alias in sorted(aliases, key=lambda alias: not alias.startswith(PREFIX)))
     default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-    default = "none" if default in (None, ()) else f"`{str(default).lower()}`"
+    default = (
+        "none" if default in (None, ()) else f"`{' '.join(default) if isinstance(default, tuple) else str(default).lower()}`"
+    )
     return f"| {variables} | {_type(field)} | {default} | {field.description} |"
 
 
@@ -85,7 +87,9 @@ def commands() -> str:
 def _help(name: str, command: click.Command) -> str:
     group = click.Context(cli.main, info_name="alsohere", **cli.main.context_settings)
     context = click.Context(command, parent=group, info_name=name, terminal_width=100, max_content_width=100)
-    return f"### {name}\n\n```text\n{command.get_help(context)}\n```\n"
+    help_ = f"### {name}\n\n```text\n{command.get_help(context)}\n```\n"
+    parts = sorted(command.commands.items()) if isinstance(command, click.Group) else []
+    return "\n".join([help_, *(_help(f"{name} {part}", inner) for part, inner in parts)])
 
 
 # -- Python ------------------------------------------------------------------------------------------------------------
@@ -153,7 +157,7 @@ def docstring(thing: Any) -> str:
 # -- HTTP --------------------------------------------------------------------------------------------------------------
 
 
-COMMON = {"bad_request", "unauthenticated", "forbidden", "too_large", "key_used"}
+COMMON = {"bad_request", "unauthenticated", "forbidden", "rate", "unavailable", "too_large", "key_used"}
 
 
 def endpoints() -> str:

@@ -8,8 +8,10 @@ Lists are separated by commas or spaces. An empty variable is like none: compose
 from __future__ import annotations
 
 import difflib
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -54,7 +56,7 @@ class Config(BaseSettings):
     anonymous: bool = Field(False, description="let visitors in without a token")
     origins: Words = Field((), description="origins of pages that may connect, beside the server's own; exact, or *")
     dev: bool = Field(False, description="for development: anonymous visitors and pages of any port of this machine")
-    api_key: SecretStr | None = Field(None, description="what back ends present as Bearer token or X-API-Key")
+    api_key: SecretStr | None = Field(None, description="what back ends present as Bearer token or X-API-Key; may do all")
     trusted_proxies: Words = Field(
         (), description="addresses or networks of proxies whose X-Forwarded-* headers are believed; or *"
     )
@@ -115,6 +117,15 @@ class Config(BaseSettings):
     messages_between_users: bool = Field(False, description="users may write to each other without an authorize hook")
     inbox_retention_days: int = Field(90, ge=1, le=36_500, description="days that what is read, archived or over is kept")
 
+    # -- Webhooks ----------------------------------------------------------------------------------------------------
+    webhook_url: str | None = Field(None, description="where your application is told what happens; https, or this machine")
+    webhook_secret: SecretStr | None = Field(
+        None, description="signs it (Standard Webhooks), as in whsec_…; make one with: alsohere webhooks secret"
+    )
+    webhook_events: Words = Field((), description="only these events, as in user.online; none: all")
+    webhook_rooms: Words = Field(("*",), description="rooms whose events are told; exact, or a prefix and *, as in /posts/*")
+    webhook_retention_days: int = Field(7, ge=1, le=365, description="days that an event can be told again")
+
     # -- Limits ------------------------------------------------------------------------------------------------------
     connections: int = Field(18_000, ge=1, description="sessions of one process; also kept below 90 % of its open files")
     connections_per_user: int = Field(100, ge=1, description="connections of one user")
@@ -126,6 +137,10 @@ class Config(BaseSettings):
     locks_per_connection: int = Field(32, ge=1, description="locks that one connection holds or waits for")
     packets_per_s: float = Field(50.0, gt=0, description="packets per second that a client may send for long")
     packet_burst: int = Field(200, ge=1, description="packets that a client may send at once")
+    api_requests_per_s: float = Field(
+        5_000.0, gt=0, description="requests per second that a key of the HTTP API may make for long"
+    )
+    api_request_burst: int = Field(10_000, ge=1, description="requests that it may make at once")
     outbox_bytes: int = Field(256 * 1024, ge=4096, description="bytes that may wait for one slow client")
     outbox_age_s: float = Field(10.0, gt=0, description="seconds that the oldest of them may wait")
     drain_s: float = Field(5.0, ge=0, le=300, description="seconds over which connections are closed at shutdown")
@@ -138,6 +153,8 @@ class Config(BaseSettings):
             raise ValueError(f"secret must have at least {MIN_SECRET_BYTES} bytes; make one with: alsohere secret")
         if self.workers > 1 and self.redis_url is None:
             raise ValueError("workers above 1 need REDIS_URL: processes can only share presence through it")
+        if self.webhook_url is not None:
+            check_webhook(self.webhook_url, self.webhook_secret)
         return self
 
     @classmethod
@@ -169,6 +186,27 @@ class Config(BaseSettings):
     def lets_anonymous_in(self) -> bool:
         """Whether somebody without a token may connect."""
         return self.anonymous or self.dev
+
+
+def check_webhook(url: str, secret: SecretStr | None) -> None:
+    """See that events can be sent there and signed.
+
+    Raises:
+        ValueError: no.
+    """
+    try:
+        parts = urlsplit(url)
+        local, good = parts.hostname in ("localhost", "127.0.0.1", "::1"), bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        local = good = False
+    if not good or not (parts.scheme == "https" or (local and parts.scheme == "http")):
+        raise ValueError("webhook_url must be an https:// address; http:// only on this machine")
+    try:
+        key = b64decode((secret.get_secret_value() if secret else "").removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ValueError("webhook_secret must be whsec_ and 24 to 64 bytes in base64; make one with: alsohere webhooks secret")
 
 
 def environment_names() -> dict[str, str]:

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alsohere.domain.api_key import ApiKey
 from alsohere.domain.history import Batch, Day, Erased, Erasure, RankedRoom, RoomReading, UserData
 from alsohere.domain.lock import Audit, LockRecord, Outcome
 from alsohere.domain.locks import Mint
 from alsohere.domain.presence import Transition
 from alsohere.domain.roster import Roster
+from alsohere.domain.webhook import EventState, Happening, WebhookEvent
 from alsohere.facts import LeaveReason
 from alsohere.notices import (
     Arrival,
@@ -94,6 +96,16 @@ class LockStore(Protocol):
 
     def audits(self, lock: str, limit: int, done: Callable[[list[Audit] | Refusal], None]) -> None:
         """The newest entries of a lock's audit, newest first (L9)."""
+
+
+class KeyStore(Protocol):
+    """Keys of back ends, made by `alsohere key`."""
+
+    async def keys(self) -> list[ApiKey]:
+        """All of them; Unavailable if they cannot be read."""
+
+    def used(self, key: ApiKey, at_ms: int) -> None:
+        """Note when a key was last used; it does not matter if that fails."""
 
 
 class HistoryStore(Protocol):
@@ -229,6 +241,43 @@ class InboxStore(Protocol):
 
     async def preferences(self, users: Sequence[str]) -> dict[str, Preferences]:
         """For each user what they do not want to hear of."""
+
+
+class WebhookStore(Protocol):
+    """What the application is to be told over HTTP, until it was told and for a while after.
+
+    Guarantees:
+        Durability: what `done` is told has been written to the disk.
+        Order: ids are given in the order of `write`, and only grow, over all lives of the store.
+        `done` is called once, on the loop's thread. A Refusal means that nothing is acknowledged; one of them is Unavailable.
+    If order is broken, a receiver that starts from a snapshot misses something.
+
+    Times are ms since the epoch. What is async raises Unavailable.
+    """
+
+    def write(self, happenings: Sequence[Happening], done: Callable[[int | Refusal], None]) -> None:
+        """Keep events; `done` gets the id of the last one, those before it have the ids below."""
+
+    def prune(self, before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
+        """Remove at most so many that happened before; `done` gets how many."""
+
+    async def settle(self, events: Sequence[WebhookEvent]) -> None:
+        """Keep what became of them."""
+
+    async def replay(self, from_id: int | None, from_ms: int | None) -> int:
+        """Have those sent again that are delivered or given up, from an id or a time on; returns how many."""
+
+    async def replays(self) -> int:
+        """How often that was done: a number that only grows."""
+
+    async def pending(self, after: int, limit: int) -> list[WebhookEvent]:
+        """Those that are on their way, with ids above that one, oldest first."""
+
+    async def pending_of(self, subject: str, after: int, up_to: int, limit: int) -> list[WebhookEvent]:
+        """Those of one subject, with ids above the one and not above the other, oldest first."""
+
+    async def log(self, state: EventState | None, before: int | None, limit: int) -> list[WebhookEvent]:
+        """The newest of a state, or of all, with ids below that one, newest first."""
 
 
 class Sink(Protocol):

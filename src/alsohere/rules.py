@@ -9,11 +9,13 @@ from alsohere.domain.attention import PRESETS, Category
 from alsohere.domain.drafts import check_category
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.lock import LockRules
+from alsohere.domain.webhook import EVENTS
 from alsohere.errors import BadRequest, ConfigError
 from alsohere.node.expiry import ExpiryRules
 from alsohere.node.history import HistoryRules
 from alsohere.node.inbox_desk import InboxRules
 from alsohere.node.node import NodeRules
+from alsohere.node.webhooks import WebhookRules
 from alsohere.session.session import SessionRules
 
 
@@ -96,4 +98,21 @@ def inbox_rules(config: Config) -> InboxRules:
         categories=categories,
         retention_s=config.inbox_retention_days * 86_400.0,
         between_users=config.messages_between_users,
+    )
+
+
+def webhook_rules(config: Config) -> WebhookRules:
+    """What the application is told over HTTP.
+
+    Raises:
+        ConfigError: an event is none.
+    """
+    unknown = [event for event in config.webhook_events if event not in EVENTS]
+    if unknown:
+        raise ConfigError(f"webhook_events: there is no {unknown[0]!r}; there are {', '.join(EVENTS)}")
+    return WebhookRules(
+        enabled=config.webhook_url is not None,
+        events=frozenset(config.webhook_events or EVENTS),
+        rooms=config.webhook_rooms,
+        retention_s=config.webhook_retention_days * 86_400.0,
     )

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from alsohere.backends.memory_history import MemoryHistory
 from alsohere.backends.memory_inbox import MemoryInbox
+from alsohere.backends.memory_keys import MemoryKeys
 from alsohere.backends.memory_locks import MemoryLocks
+from alsohere.backends.memory_webhooks import MemoryWebhooks
 from alsohere.config import Config
 from alsohere.node.metrics import StoreFigures
-from alsohere.ports import HistoryStore, InboxStore, LockStore
+from alsohere.ports import HistoryStore, InboxStore, KeyStore, LockStore, WebhookStore
 
 if TYPE_CHECKING:
     from alsohere.backends.sql.store import Store
@@ -28,21 +30,29 @@ class Stores:
         self.locks: LockStore
         self.history: HistoryStore
         self.inbox: InboxStore
+        self.keys: KeyStore
+        self.webhooks: WebhookStore
         if config.keeps_nothing:
             locks = MemoryLocks(first_fence)
             inbox = MemoryInbox(first_fence)
+            self.keys = MemoryKeys()
             self.locks, self.history, self.inbox = locks, MemoryHistory(locks, inbox), inbox
+            self.webhooks = MemoryWebhooks(first_fence)
             return
         # Imported here: SQLAlchemy is a fifth of a second and 12 MB.
         from alsohere.backends.sql.history import SqlHistory
         from alsohere.backends.sql.inbox import SqlInbox
+        from alsohere.backends.sql.keys import SqlKeys
         from alsohere.backends.sql.locks import SqlLocks
         from alsohere.backends.sql.store import Store
+        from alsohere.backends.sql.webhooks import SqlWebhooks
 
         self._database = Store(config.database_url.get_secret_value())
         self.locks = SqlLocks(self._database.writer)
         self.history = SqlHistory(self._database)
         self.inbox = SqlInbox(self._database)
+        self.keys = SqlKeys(self._database)
+        self.webhooks = SqlWebhooks(self._database)
 
     @property
     def figures(self) -> StoreFigures | None:

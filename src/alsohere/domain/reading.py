@@ -39,15 +39,16 @@ class RecordedRooms:
 
     Args:
         rules: rooms, or prefixes that end in `*`.
+        setting: where they come from.
 
     Raises:
         ConfigError: a rule can never name a room.
     """
 
-    def __init__(self, rules: Iterable[str]) -> None:
+    def __init__(self, rules: Iterable[str], setting: str = "history") -> None:
         rules = list(rules)
         for rule in rules:
-            _check_rule(rule)
+            _check_rule(rule, setting)
         self._rooms = frozenset(rule for rule in rules if not rule.endswith("*"))
         self._prefixes = tuple(rule[:-1] for rule in rules if rule.endswith("*"))
 
@@ -59,7 +60,7 @@ class RecordedRooms:
         return room in self._rooms or (room.startswith(self._prefixes) and room[0] != "@")
 
 
-def _check_rule(rule: str) -> None:
+def _check_rule(rule: str, setting: str) -> None:
     try:
         if rule != "*":
             check_room(rule.removesuffix("*"))
@@ -67,7 +68,7 @@ def _check_rule(rule: str) -> None:
     except BadRequest:
         can_name_a_room = False
     if not can_name_a_room:
-        raise ConfigError(f"history: {rule!r} names no room; write a room, or a prefix and *, as in /posts/*")
+        raise ConfigError(f"{setting}: {rule!r} names no room; write a room, or a prefix and *, as in /posts/*")
 
 
 class Stay(msgspec.Struct, gc=False):

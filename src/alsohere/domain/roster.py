@@ -9,7 +9,7 @@ Rejected: one counter per room. A room that empties and fills again would have t
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import nsmallest
 from itertools import islice
 
@@ -71,6 +71,10 @@ class Roster:
     def room(self, room: str) -> RoomRoster | None:
         """The room, if anybody is in it."""
         return self._rooms.get(room)
+
+    def items(self) -> Iterable[tuple[str, RoomRoster]]:
+        """Every room with anybody in it."""
+        return self._rooms.items()
 
     def count(self, room: str) -> int:
         """How many distinct users are in the room (P7)."""

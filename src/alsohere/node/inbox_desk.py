@@ -286,6 +286,8 @@ class InboxDesk:
         """Tell senders, and the application."""
         hooks = self._node.hooks.read if read else self._node.hooks.delivered
         for receipt in receipts:
+            if self._node.webhooks.enabled:
+                self._node.webhooks.receipt(receipt, read=read)
             if hooks:
                 self._node.call_hooks(hooks, [receipt.user, receipt.id])
             if receipt.sender is not None:

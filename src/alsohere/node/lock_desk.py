@@ -88,6 +88,10 @@ class LockDesk:
         for lock in {*(record.lock for record in records), *(record.lock for record in self.board)}:
             self.change(lock, Change.survive)
 
+    def load(self, done: Callable[[list[LockRecord] | Refusal], None]) -> None:
+        """Every lock as the store has it, when all that was asked before has been told."""
+        self._store.load(done)
+
     def _look_again(self) -> None:
         """The store was away: what it has may be another's doing, or that of a commit whose end nobody heard."""
         self._began = False
@@ -152,16 +156,19 @@ class LockDesk:
     def change(self, lock: str, step: Step, done: Done | None = None) -> None:
         """Have a step decided and written, tell who is concerned, and then call `done`."""
         now_ms, node, rules = self._node.clock.wall_ms(), self.incarnation, self._rules
+        before = LockRecord(lock)
         self.begin()
 
         def decide(record: LockRecord, mint: Mint) -> Outcome:
+            nonlocal before
+            before = record
             change = Change(record, mint, now_ms, node, rules)
             step(change)
             return change.outcome()
 
         def decided(outcome: Outcome | Refusal) -> None:
             if isinstance(outcome, Outcome):
-                self._written(outcome)
+                self._written(before, outcome)
             elif outcome.code == "unavailable":
                 self._look_again()
             if done is not None:
@@ -236,8 +243,11 @@ class LockDesk:
 
     # -- What has been written ---------------------------------------------------------------------------------------
 
-    def _written(self, outcome: Outcome) -> None:
+    def _written(self, before: LockRecord, outcome: Outcome) -> None:
         node, record = self._node, outcome.record
+        if node.webhooks.enabled:  # what is on the board has been told; what is not is as it was found
+            known = self.board.get(record.lock)
+            node.webhooks.lock(before if known.is_free else known, outcome)
         now_s = node.clock.now_s()
         self.board.put(record, now_s)
         for sid, fact in outcome.tell:

@@ -38,8 +38,9 @@ from alsohere.node.lock_desk import LockDesk, Receipts
 from alsohere.node.metrics import Metrics
 from alsohere.node.outbox import Outbox, OutboxRules
 from alsohere.node.peer import Peer
+from alsohere.node.webhooks import WebhookRules, Webhooks
 from alsohere.node.wheel import Wheel
-from alsohere.ports import Alarm, Authenticator, HistoryStore, InboxStore, LockStore, Rooms, TokenVerifier
+from alsohere.ports import Alarm, Authenticator, HistoryStore, InboxStore, LockStore, Rooms, TokenVerifier, WebhookStore
 from alsohere.session.events import AckReceived, ConnectAsked, Event, NamespaceLeft, Reply, TransportClosed
 from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
@@ -84,6 +85,7 @@ class Node:
         lock_store, lock_rules, receipts: see node/lock_desk.py.
         inbox_store, inbox_rules: see node/inbox_desk.py.
         history_store, history_rules: see node/history.py.
+        webhook_store, webhook_rules: see node/webhooks.py.
         expiry_rules: see node/expiry.py.
         incarnation: this life of this process.
     """
@@ -109,6 +111,8 @@ class Node:
         history_rules: HistoryRules,
         expiry_rules: ExpiryRules,
         incarnation: str,
+        webhook_store: WebhookStore | None = None,
+        webhook_rules: WebhookRules | None = None,
     ) -> None:
         self.log = logging.getLogger("alsohere")
         self.rules = rules
@@ -128,6 +132,7 @@ class Node:
         self.inbox = InboxDesk(self, inbox_store, inbox_rules)
         self.history = History(self, history_store, history_rules, incarnation)
         self.expiries = Expiries(self, expiry_rules)
+        self.webhooks = Webhooks(self, webhook_store, webhook_rules or WebhookRules(), incarnation)
         self.admission = Admission(self, authenticator)
         self.dispatch = Dispatch(self)
         self._rooms = rooms
@@ -425,6 +430,10 @@ class Node:
         named = [member for member in known.members.values() if member.status != "invisible"] if known else []
         return sorted(named, key=lambda member: (member.since, member.generation))
 
+    def members_by_room(self) -> dict[str, list[str]]:
+        """The ids of everybody in every room, invisible users too."""
+        return {room: list(known.members) for room, known in self._rooms.roster.items()}
+
     def count(self, room: str) -> int:
         """How many distinct users are in a room."""
         return self._rooms.roster.count(room)
@@ -469,6 +478,7 @@ class Node:
             self.locks.advance(now_s)
             self.inbox.advance(now_s)
             self.history.advance(now_s)
+            self.webhooks.advance(now_s)
             self.expiries.advance()
             if self._waiting_outboxes and now_s >= self._sweep_s:
                 self._sweep(now_s)
@@ -477,7 +487,7 @@ class Node:
 
     def wake(self) -> None:
         """Ask for `advance` to be called when the next thing is due."""
-        parts = (self._wheel, self.hub, self.locks, self.inbox, self.history, self.expiries)
+        parts = (self._wheel, self.hub, self.locks, self.inbox, self.history, self.expiries, self.webhooks)
         dues = [self.presence.next_due_s(), *(part.due_s() for part in parts)]
         if self._waiting_outboxes:
             dues.append(self._sweep_s)
@@ -519,6 +529,7 @@ class Node:
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=HANDLERS_S)
         await self.history.finish()
+        await self.webhooks.finish()
 
     # -- Wiring ------------------------------------------------------------------------------------------------------
 
@@ -551,6 +562,8 @@ class Node:
                 self.metrics.updates += 1
             self._rooms.state(transition)
             self.history.note(transition)
+            if self.webhooks.enabled:
+                self.webhooks.note(transition, self.count(transition.room))
             if self.hooks.watches_presence:
                 self._tell_application(transition)
         for user_id in user_ids:
