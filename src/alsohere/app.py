@@ -26,6 +26,7 @@ from alsohere.messages import Messages
 from alsohere.node.clock import Pulse, SystemClock
 from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event, check_handled
 from alsohere.node.node import Node
+from alsohere.server.access import Access
 from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_websocket, serve_engine, serve_websocket
 from alsohere.server.auth import IdentityRule, Tokens
 from alsohere.server.engine import Engine
@@ -140,7 +141,7 @@ class AlsoHere(Namespace, Messages):
         self.node.metrics.store = self._stores.figures
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
         api = HttpApi(
-            self.config,
+            Access(self.config, self._stores.keys, clock, self.node.metrics),
             [
                 *presence_endpoints(self.node),
                 *lock_endpoints(self.node),

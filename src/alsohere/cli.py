@@ -19,6 +19,7 @@ import structlog
 
 from alsohere.__about__ import VERSION
 from alsohere.app import AlsoHere
+from alsohere.cli_keys import key
 from alsohere.cli_remote import notify, online, push
 from alsohere.config import Config, unknown_variables
 from alsohere.conformance import conformance_app
@@ -284,7 +285,7 @@ def secret() -> None:
     click.echo(secrets.token_urlsafe(36))
 
 
-for command in (online, push, notify):
+for command in (online, push, notify, key):
     main.add_command(command)
 
 

@@ -41,10 +41,10 @@ def test_machines_of_one_network_share_a_bucket():
 
 
 def test_only_so_many_addresses_are_remembered_those_that_were_bad_last():  # S4
-    allowance = Allowance(per_s=0, burst=1, most=3)
+    allowance = Allowance(per_s=0.001, burst=1, most=3)
     for number in range(1000):
         allowance.spend(f"10.0.0.{number}", 0.0)
         allowance.spend("10.9.9.9", 0.0)
-    assert len(allowance._left) == 3
+    assert len(allowance._buckets._left) == 3
     assert not allowance.spend("10.9.9.9", 0.0)
     assert allowance.spend("10.0.0.1", 0.0), "forgotten"

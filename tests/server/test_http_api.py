@@ -21,7 +21,7 @@ def test_the_api_is_off_without_a_key(strict: ServerProcess, path: str):
     answer = ask(strict.url, path, authorization="Bearer ")
     assert answer.status == 403
     assert answer.headers["content-type"] == "application/problem+json"
-    detail = "The API is off: set ALSOHERE_API_KEY to switch it on."
+    detail = "The API is off: set ALSOHERE_API_KEY, or make a key with: alsohere key create"
     assert answer.json() == {"title": "Forbidden", "status": 403, "detail": detail, "code": "forbidden"}
 
 

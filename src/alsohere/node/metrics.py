@@ -31,11 +31,13 @@ class Metrics:
         "enters",
         "internal_errors",
         "leaves",
+        "limited",
         "opened",
         "refusals",
         "slow_closed",
         "store",
         "updates",
+        "webhooks",
     )
 
     def __init__(self) -> None:
@@ -46,8 +48,10 @@ class Metrics:
         self.commands: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.disconnects: Counter[str] = Counter()
+        self.limited: Counter[str] = Counter()  # connection, user, address, key
         self.internal_errors = 0
         self.slow_closed = 0
+        self.webhooks: Counter[str] = Counter()  # delivered, failed, given_up
         self.store: StoreFigures | None = None
 
     def internal_error(self) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import msgspec
 from starlette.datastructures import QueryParams
 
+from alsohere.domain.api_key import Scope
 from alsohere.errors import BadRequest
 from alsohere.wire.keys import has_twin_keys
 
@@ -44,6 +45,7 @@ class Endpoint:
         path: below `/api/v1`; at most one `{variable}`.
         handler: a function or coroutine function; see server/http_api.py.
         errors: the codes of the refusals that are its own; those of the key, of parameters and of bodies are added.
+        scope: what a key must be for; only `admin` may do what nobody has said anything about.
         public: it is answered without the key.
         asks: a POST that changes nothing. It is answered anew each time, whatever its `Idempotency-Key`.
     """
@@ -55,12 +57,14 @@ class Endpoint:
         handler: Callable[..., Any],
         errors: Sequence[str] = (),
         *,
+        scope: Scope = "admin",
         public: bool = False,
         asks: bool = False,
     ) -> None:
         self.method = method
         self.path = path
         self.handler = handler
+        self.scope = scope
         self.public = public
         types = get_type_hints(handler, include_extras=True)
         taken = signature(handler).parameters
@@ -74,7 +78,7 @@ class Endpoint:
         self.parameters = _parameters(self.asked, path) if self.asked else []
         self.takes_idempotency_key = method == "POST" and not asks
         own = {*errors, "bad_request"} | ({"key_used"} if self.takes_idempotency_key else set())
-        own |= set() if public else {"unauthenticated", "forbidden"}
+        own |= set() if public else {"unauthenticated", "forbidden", "rate", "unavailable"}
         self.errors = sorted(own | {"too_large"} if self.body else own)
 
     @property

@@ -1,9 +1,9 @@
 """The HTTP API for back ends: everything below `/api/v1`.
 
-Owns: who may ask (the API key), reading requests, answering, and the one way from a refusal to an HTTP error. What is asked
-stands in lists of endpoints beside this file: server/presence_api.py and its like.
-Invariants: no endpoint is reached without the key. Whatever goes wrong is answered with problem+json. Only paths of endpoints
-are ours; the rest of `/api` belongs to the application that is wrapped.
+Owns: reading requests, answering, and the one way from a refusal to an HTTP error. What is asked stands in lists of endpoints
+beside this file: server/presence_api.py and its like.
+Invariants: no endpoint is reached without a key of its scope (server/access.py). Whatever goes wrong is answered with
+problem+json. Only paths of endpoints are ours; the rest of `/api` belongs to the application that is wrapped.
 
 To add an endpoint, write a function and list it:
 
@@ -24,7 +24,7 @@ To add an endpoint, write a function and list it:
 
     def lock_endpoints(node: Node) -> list[Endpoint]:
         api = LockApi(node)
-        return [Endpoint("POST", "/locks/{lock}/check", api.check_fence, errors=["unavailable"])]
+        return [Endpoint("POST", "/locks/{lock}/check", api.check_fence, errors=["unavailable"], scope="locks")]
 
 `asked` is a Struct of the path's variable and the query's parameters (a field with a default may be left out; `from` is written
 `from_: … = msgspec.field(name="from")`), `body` is the JSON body, and the return annotation is the answer's Struct. All three
@@ -36,7 +36,6 @@ The function may be async; it raises a `Refusal` to refuse, with a code of `erro
 
 from __future__ import annotations
 
-import hmac
 import logging
 from collections.abc import Iterable
 from inspect import isawaitable
@@ -47,8 +46,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 
-from alsohere.config import Config
-from alsohere.errors import BadRequest, Forbidden, Refusal, Unauthenticated
+from alsohere.errors import BadRequest, Refusal, Unauthenticated
+from alsohere.server.access import Access
 from alsohere.server.endpoint import MAX_BODY_BYTES, PREFIX, Endpoint, Template, decode_variable, segments_of
 from alsohere.server.idempotency import Idempotency
 from alsohere.server.openapi import document_of
@@ -58,15 +57,15 @@ log = logging.getLogger("alsohere.http")
 
 
 class HttpApi:
-    """All endpoints, and who may ask them.
+    """All endpoints.
 
     Args:
-        config: `api_key`.
+        access: who may ask them.
         endpoints: their lists, one after the other.
     """
 
-    def __init__(self, config: Config, endpoints: Iterable[Endpoint]) -> None:
-        self._api_key = config.api_key.get_secret_value().encode() if config.api_key else None
+    def __init__(self, access: Access, endpoints: Iterable[Endpoint]) -> None:
+        self._access = access
         self.endpoints = [*endpoints, Endpoint("GET", "/openapi.json", self.openapi, public=True)]
         self._idempotency = Idempotency()
         self.document = document_of(self.endpoints)
@@ -90,7 +89,7 @@ class HttpApi:
         """
         try:
             if not endpoint.public:
-                self._authorise(request)
+                await self._access.check(request, endpoint.scope)
             text = None if variable is None else decode_variable(variable)
             arguments = endpoint.read(text, request.query_params)
             body = await _body_of(request) if endpoint.body is not None else b""
@@ -109,15 +108,6 @@ class HttpApi:
         except Exception:  # a barrier: a fault of ours is told as one, and its trace is for our log only
             log.exception("the endpoint %s %s failed", endpoint.method, endpoint.path)
             return problem("internal", "This failed; see the server's log.")
-
-    def _authorise(self, request: Request) -> None:
-        if self._api_key is None:
-            raise Forbidden("The API is off: set ALSOHERE_API_KEY to switch it on.")
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-        # Bytes: compare_digest raises on text that is not ASCII.
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._api_key):
-            raise Unauthenticated("Send the API key as `Authorization: Bearer …` or `X-API-Key`.")
 
 
 class ApiRoute(BaseRoute):

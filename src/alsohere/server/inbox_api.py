@@ -157,15 +157,15 @@ def inbox_endpoints(node: Node) -> list[Endpoint]:
     api = InboxApi(node)
     away = ["unavailable"]
     return [
-        Endpoint("POST", "/notifications", api.notify, [*away, "limit", "bad_room"]),
-        Endpoint("POST", "/notifications/batch", api.notify_batch, away),
-        Endpoint("DELETE", "/notifications/{id}", api.recall_notification, [*away, "not_found"]),
-        Endpoint("PATCH", "/notifications/{id}", api.edit_notification, [*away, "not_found"]),
-        Endpoint("GET", "/users/{id}/inbox", api.inbox, away),
-        Endpoint("POST", "/users/{id}/inbox/mark", api.mark_inbox, away),
-        Endpoint("GET", "/users/{id}/preferences", api.preferences, away),
-        Endpoint("PUT", "/users/{id}/preferences", api.set_preferences, [*away, "limit"]),
-        Endpoint("GET", "/topics/{topic}/followers", api.followers, away),
-        Endpoint("POST", "/topics/{topic}/followers", api.add_followers, [*away, "limit"]),
-        Endpoint("DELETE", "/topics/{topic}/followers", api.remove_followers, away),
+        Endpoint("POST", "/notifications", api.notify, [*away, "limit", "bad_room"], scope="notify"),
+        Endpoint("POST", "/notifications/batch", api.notify_batch, away, scope="notify"),
+        Endpoint("DELETE", "/notifications/{id}", api.recall_notification, [*away, "not_found"], scope="notify"),
+        Endpoint("PATCH", "/notifications/{id}", api.edit_notification, [*away, "not_found"], scope="notify"),
+        Endpoint("GET", "/users/{id}/inbox", api.inbox, away, scope="notify"),
+        Endpoint("POST", "/users/{id}/inbox/mark", api.mark_inbox, away, scope="notify"),
+        Endpoint("GET", "/users/{id}/preferences", api.preferences, away, scope="notify"),
+        Endpoint("PUT", "/users/{id}/preferences", api.set_preferences, [*away, "limit"], scope="notify"),
+        Endpoint("GET", "/topics/{topic}/followers", api.followers, away, scope="notify"),
+        Endpoint("POST", "/topics/{topic}/followers", api.add_followers, [*away, "limit"], scope="notify"),
+        Endpoint("DELETE", "/topics/{topic}/followers", api.remove_followers, away, scope="notify"),
     ]

@@ -147,8 +147,8 @@ def lock_endpoints(node: Node) -> list[Endpoint]:
     api = LockApi(node)
     refusals = ["bad_lock", "unavailable"]
     return [
-        Endpoint("GET", "/locks/{lock}", api.lock, refusals),
-        Endpoint("DELETE", "/locks/{lock}", api.revoke_lock, refusals),
-        Endpoint("POST", "/locks/{lock}/check", api.check_fence, refusals, asks=True),
-        Endpoint("GET", "/locks/{lock}/audit", api.lock_audit, refusals),
+        Endpoint("GET", "/locks/{lock}", api.lock, refusals, scope="read"),
+        Endpoint("DELETE", "/locks/{lock}", api.revoke_lock, refusals, scope="locks"),
+        Endpoint("POST", "/locks/{lock}/check", api.check_fence, refusals, asks=True, scope="locks"),
+        Endpoint("GET", "/locks/{lock}/audit", api.lock_audit, refusals, scope="read"),
     ]

@@ -26,6 +26,7 @@ GAUGES = {
     "alsohere_watched_rooms": "Rooms that somebody of this process is in or watches",
     "alsohere_locks_held": "Locks that somebody has",
     "alsohere_lock_waiters": "Places in the queues for locks",
+    "alsohere_webhook_events_waiting": "Events for the application that wait to be written to the database",
     "alsohere_visits_waiting": "Visits of the reading history that wait to be written",
     "alsohere_store_up": "1 while the database can be used, 0 while not; absent without one, and before its first use",
 }
@@ -35,12 +36,16 @@ COUNTERS = {
     "alsohere_leaves": "Leaves, by reason",
     "alsohere_commands": "Commands received, by name",
     "alsohere_refusals": "Commands and connects refused, by error code",
+    "alsohere_rate_limited": "What was refused for coming too fast, by whose limit it was",
     "alsohere_disconnects": "Sessions ended by this server, by close code",
     "alsohere_slow_clients_closed": "Sessions ended because the client read too slowly",
     "alsohere_deliveries": "Packets handed to connections by the fan-out",
     "alsohere_store_jobs": "Changes and questions that the database has finished",
     "alsohere_store_commits": "Transactions of the database; each holds all changes that had come by then",
     "alsohere_visits_written": "Reports of visits that were written; one that goes on is reported every minute",
+    "alsohere_webhook_events_written": "Events for the application that were written to the database",
+    "alsohere_webhook_events_dropped": "Events that were dropped because too many waited for the database",
+    "alsohere_webhook_requests": "Events that were sent, by outcome: delivered, failed (to be sent again), given_up",
     "alsohere_visits_dropped": "Visits that were dropped because too many waited for the database",
     "alsohere_internal_errors": "Errors of this server or its application's handlers",
 }
@@ -69,6 +74,7 @@ class NodeCollector(Collector):
             "alsohere_users_online": node.count(ONLINE),
             "alsohere_rooms": node.room_count,
             "alsohere_watched_rooms": node.hub.audience_count,
+            "alsohere_webhook_events_waiting": node.webhooks.waiting,
             "alsohere_visits_waiting": node.history.waiting,
             "alsohere_locks_held": node.locks.board.held(),
             "alsohere_lock_waiters": node.locks.board.waiting(),
@@ -84,6 +90,8 @@ class NodeCollector(Collector):
             "alsohere_sessions_opened": metrics.opened,
             "alsohere_slow_clients_closed": metrics.slow_closed,
             "alsohere_deliveries": self._node.hub.deliveries,
+            "alsohere_webhook_events_written": self._node.webhooks.written,
+            "alsohere_webhook_events_dropped": self._node.webhooks.dropped,
             "alsohere_visits_written": self._node.history.written,
             "alsohere_visits_dropped": self._node.history.dropped,
             "alsohere_internal_errors": metrics.internal_errors,
@@ -101,7 +109,9 @@ class NodeCollector(Collector):
             ("alsohere_leaves", "reason"): metrics.leaves,
             ("alsohere_commands", "name"): metrics.commands,
             ("alsohere_refusals", "code"): metrics.refusals,
+            ("alsohere_rate_limited", "limit"): metrics.limited,
             ("alsohere_disconnects", "code"): metrics.disconnects,
+            ("alsohere_webhook_requests", "outcome"): metrics.webhooks,
         }
         for (name, label), counts in labelled.items():
             family = CounterMetricFamily(name, COUNTERS[name], labels=[label])

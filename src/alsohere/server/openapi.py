@@ -27,7 +27,8 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
 }
 DESCRIPTION = (
-    "Every request carries the key of `ALSOHERE_API_KEY`, as `Authorization: Bearer …` or as `X-API-Key`. "
+    "Every request carries a key, as `Authorization: Bearer …` or as `X-API-Key`: that of `ALSOHERE_API_KEY`, which may do "
+    "everything, or one of `alsohere key create`, with the scope that is named. "
     "Errors are `application/problem+json`, whose `code` is stable and whose `detail` says the fix."
 )
 
@@ -60,8 +61,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {"operationId": endpoint.name, "summary": endpoint.summary, "tags": [_tag(endpoint)]}
     if endpoint.public:
         operation["security"] = []
-    if endpoint.description:
-        operation["description"] = endpoint.description
+    else:
+        operation["security"] = [{name: [endpoint.scope]} for name in KEYS]
+    needs = "" if endpoint.public else f"Needs a key with the scope `{endpoint.scope}`."
+    if description := "\n\n".join(part for part in (endpoint.description, needs) if part):
+        operation["description"] = description
     parameters = [_parameter(parameter, endpoint.asked) for parameter in endpoint.parameters]
     parameters += [IDEMPOTENCY_KEY] if endpoint.takes_idempotency_key else []
     if parameters:

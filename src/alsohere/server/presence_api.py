@@ -141,9 +141,9 @@ def presence_endpoints(node: Node) -> list[Endpoint]:
     """The endpoints of presence."""
     api = PresenceApi(node)
     return [
-        Endpoint("GET", "/online", api.online),
-        Endpoint("GET", "/rooms", api.rooms),
-        Endpoint("GET", "/rooms/{room}", api.room, errors=["bad_room"]),
-        Endpoint("GET", "/users/{id}", api.user),
-        Endpoint("DELETE", "/users/{id}/connections", api.kick),
+        Endpoint("GET", "/online", api.online, scope="read"),
+        Endpoint("GET", "/rooms", api.rooms, scope="read"),
+        Endpoint("GET", "/rooms/{room}", api.room, errors=["bad_room"], scope="read"),
+        Endpoint("GET", "/users/{id}", api.user, scope="read"),
+        Endpoint("DELETE", "/users/{id}/connections", api.kick, scope="users"),
     ]

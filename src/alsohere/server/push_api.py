@@ -108,4 +108,4 @@ class PushApi:
 def push_endpoints(node: Node) -> list[Endpoint]:
     """The endpoints of pushes."""
     api = PushApi(node)
-    return [Endpoint("POST", "/push", api.push), Endpoint("POST", "/push/batch", api.push_batch)]
+    return [Endpoint("POST", "/push", api.push, scope="push"), Endpoint("POST", "/push/batch", api.push_batch, scope="push")]

@@ -140,9 +140,9 @@ def reading_endpoints(node: Node) -> list[Endpoint]:
     """The endpoints of reading history."""
     api = ReadingApi(node)
     return [
-        Endpoint("GET", "/reading/ranking", api.most_read, ["unavailable"]),
-        Endpoint("GET", "/reading/{room}", api.room_reading, ["bad_room", "unavailable"]),
-        Endpoint("GET", "/stats/daily", api.daily, ["unavailable"]),
-        Endpoint("GET", "/users/{id}/data", api.user_data, ["unavailable"]),
-        Endpoint("DELETE", "/users/{id}/data", api.erase_user_data, ["unavailable"]),
+        Endpoint("GET", "/reading/ranking", api.most_read, ["unavailable"], scope="read"),
+        Endpoint("GET", "/reading/{room}", api.room_reading, ["bad_room", "unavailable"], scope="read"),
+        Endpoint("GET", "/stats/daily", api.daily, ["unavailable"], scope="read"),
+        Endpoint("GET", "/users/{id}/data", api.user_data, ["unavailable"], scope="users"),
+        Endpoint("DELETE", "/users/{id}/data", api.erase_user_data, ["unavailable"], scope="users"),
     ]

@@ -68,4 +68,4 @@ class TokenApi:
 
 def token_endpoints(tokens: Tokens) -> list[Endpoint]:
     """The endpoint of tokens."""
-    return [Endpoint("POST", "/tokens", TokenApi(tokens).make_token, errors=["unavailable"])]
+    return [Endpoint("POST", "/tokens", TokenApi(tokens).make_token, errors=["unavailable"], scope="tokens")]

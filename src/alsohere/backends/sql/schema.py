@@ -183,3 +183,14 @@ WEBHOOK_EVENTS = Table(
     _partial("ix_webhook_events_pending", "id", where="delivered_ms IS NULL AND given_up_ms IS NULL"),
     _partial("ix_webhook_events_subject", "subject", "id", where="delivered_ms IS NULL AND given_up_ms IS NULL"),
 )
+
+# Keys of back ends. Only their hashes: who reads this table, or a backup of it, cannot use them.
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("last_used_ms", BigInteger),
+)

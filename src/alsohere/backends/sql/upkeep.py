@@ -39,7 +39,7 @@ def examine(setting: str) -> str | None:
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         create_engine(url, NAME)  # says so if the directory is not there
         return None
-    version = _in_transaction(setting, version_of, reads=True)
+    version = in_transaction(setting, version_of, reads=True)
     if version is not None:
         check_version(version)
     return version
@@ -68,7 +68,7 @@ def migrate(setting: str) -> tuple[str | None, str]:
         return version
 
     try:
-        return _in_transaction(setting, work, first=claim.take), VERSION
+        return in_transaction(setting, work, first=claim.take), VERSION
     finally:
         claim.release(None)
 
@@ -83,8 +83,8 @@ def export(setting: str, user: str) -> UserData:
     Raises:
         ConfigError: the database cannot be used, or there is none.
     """
-    _require_tables(setting)
-    return _in_transaction(setting, partial(persons.about, user), reads=True)
+    require_tables(setting)
+    return in_transaction(setting, partial(persons.about, user), reads=True)
 
 
 def erase(setting: str, user: str, at_ms: int) -> Erased:
@@ -98,26 +98,28 @@ def erase(setting: str, user: str, at_ms: int) -> Erased:
     Raises:
         ConfigError: the database cannot be used, or there is none.
     """
-    _require_tables(setting)
-    lines = _in_transaction(setting, partial(persons.note_erasure, user, at_ms))
-    keys = _in_transaction(setting, partial(persons.visits_to_erase, user, at_ms), reads=True)
+    require_tables(setting)
+    lines = in_transaction(setting, partial(persons.note_erasure, user, at_ms))
+    keys = in_transaction(setting, partial(persons.visits_to_erase, user, at_ms), reads=True)
     for start in range(0, len(keys), persons.SLICE):
-        _in_transaction(setting, partial(persons.remove_visits, user, keys[start : start + persons.SLICE]))
-    entries = _in_transaction(setting, partial(inbox_persons.remove, user))
-    sent = _in_transaction(setting, partial(inbox_persons.sent_by, user), reads=True)
+        in_transaction(setting, partial(persons.remove_visits, user, keys[start : start + persons.SLICE]))
+    entries = in_transaction(setting, partial(inbox_persons.remove, user))
+    sent = in_transaction(setting, partial(inbox_persons.sent_by, user), reads=True)
     for start in range(0, len(sent), persons.SLICE):
-        _in_transaction(setting, partial(inbox_persons.anonymise, user, sent[start : start + persons.SLICE]))
+        in_transaction(setting, partial(inbox_persons.anonymise, user, sent[start : start + persons.SLICE]))
     return Erased(len(keys), lines, entries, len(sent))
 
 
-def _require_tables(setting: str) -> None:
+def require_tables(setting: str) -> None:
+    """ConfigError if nothing was ever kept there."""
     if examine(setting) is None:
         raise ConfigError("database_url: there is nothing in this database yet; give the one that the server uses")
 
 
-def _in_transaction(
+def in_transaction(
     setting: str, job: Callable[[Connection], T], *, reads: bool = False, first: Callable[[Connection], None] | None = None
 ) -> T:
+    """What a job gives that is alone in a transaction; ConfigError if the database cannot be used."""
     engine = create_engine(database_url(setting), NAME, reads=reads)
     try:
         with engine.connect() as connection:
