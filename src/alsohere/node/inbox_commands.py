@@ -57,7 +57,7 @@ async def _answer_list(node: Node, user: str, which: Filter, answer: Answer) -> 
     except Refusal as refusal:
         answer.refused(refusal)
     else:
-        answer.ok(page_content(page))
+        answer.ok(page_content(page) | {"user": user})
 
 
 def page_content(page: Page) -> dict[str, Any]:
