@@ -2,9 +2,9 @@
 
 Owns: the order of events, which is that in which things became so on this node; when they are written (within WRITE_S); and the
 position of a snapshot.
-Invariants: an id is known outside only when the event that has it is on the disk, so it is never another event's. A snapshot shows
-all that the events up to its position told, and nothing of those after it. What was lost (by a crash up to WRITE_S of it; by a
-database that is away more than MOST_WAITING) is followed by `snapshot.needed`, and nothing else is sent in between unnoticed.
+Invariants: an id is known outside only when its event is on the disk, so it is never another event's. A snapshot shows
+what the events up to its position told, and nothing of those after it. What was lost (up to WRITE_S of it by a crash; more
+than MOST_WAITING by a database that is away) is followed by `snapshot.needed`.
 Rejected: one transaction for a lock and its event. A snapshot is needed after a crash in any case, because presence is in memory.
 """
 

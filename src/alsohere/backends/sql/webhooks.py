@@ -77,7 +77,7 @@ class SqlWebhooks:
 
 def replay(from_id: int | None, from_ms: int | None, connection: Connection) -> int:
     """Have events sent again that were delivered or given up; returns how many."""
-    which = [W.delivered_ms.is_not(None) | W.given_up_ms.is_not(None)]
+    which: list[ColumnElement[bool]] = [W.delivered_ms.is_not(None) | W.given_up_ms.is_not(None)]
     which += [W.id >= from_id] if from_id is not None else []
     which += [W.at_ms >= from_ms] if from_ms is not None else []
     again = {"attempts": 0, "next_ms": W.at_ms, "delivered_ms": None, "given_up_ms": None, "error": None}
