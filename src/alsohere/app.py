@@ -44,6 +44,8 @@ from alsohere.server.request import REVISIONS, REVISIONS_WITH_3
 from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route, docs_routes
 from alsohere.server.token_api import token_endpoints
+from alsohere.server.webhook_api import webhook_endpoints
+from alsohere.server.webhook_sender import WebhookSender
 from alsohere.session.session import SessionRules
 from alsohere.stores import Stores
 from alsohere.types import ONLINE, Room, User
@@ -136,7 +138,10 @@ class AlsoHere(Namespace, Messages):
             history_rules=rules.history_rules(self.config),
             expiry_rules=rules.expiry_rules(self.config),
             incarnation=incarnation,
+            webhook_store=self._stores.webhooks,
+            webhook_rules=rules.webhook_rules(self.config),
         )
+        self._sender = self._new_sender(clock)
         self._pulse.advance = self.node.advance
         self.node.metrics.store = self._stores.figures
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
@@ -148,6 +153,7 @@ class AlsoHere(Namespace, Messages):
                 *reading_endpoints(self.node),
                 *push_endpoints(self.node),
                 *inbox_endpoints(self.node),
+                *webhook_endpoints(self.node, self._stores.webhooks, self._replayed),
                 *token_endpoints(self.tokens),
             ],
         )
@@ -168,6 +174,18 @@ class AlsoHere(Namespace, Messages):
             revisions=REVISIONS_WITH_3 if self.config.allow_eio3 else REVISIONS,
             query_credentials=self.config.allow_query_token,
         )
+
+    def _new_sender(self, clock: SystemClock) -> WebhookSender | None:
+        url, secret = self.config.webhook_url, self.config.webhook_secret
+        if url is None or secret is None:
+            return None
+        sender = WebhookSender(self._stores.webhooks, url, secret.get_secret_value(), self.node.metrics.webhooks, clock.wall_ms)
+        self.node.webhooks.sent_soon = sender.wake
+        return sender
+
+    def _replayed(self) -> None:
+        if self._sender is not None:
+            self._sender.look()
 
     def add_demo(self) -> None:
         """Serve the sample site at `/` too."""
@@ -409,11 +427,14 @@ class AlsoHere(Namespace, Messages):
             self.node.locks.begin()  # mounted, the database is not touched before somebody needs it
             self.node.history.begin()
             self.node.inbox.begin()
+            self.node.webhooks.begin()
         try:
             yield
         finally:
             await self.node.drain(HANDSHAKE_SHUTDOWN_S)
             self._pulse.stop()
+            if self._sender is not None:
+                await self._sender.close()
             await self._stores.close()
 
     def run(self, host: str | None = None, port: int | None = None) -> None:

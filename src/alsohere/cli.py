@@ -21,6 +21,7 @@ from alsohere.__about__ import VERSION
 from alsohere.app import AlsoHere
 from alsohere.cli_keys import key
 from alsohere.cli_remote import notify, online, push
+from alsohere.cli_webhooks import webhooks
 from alsohere.config import Config, unknown_variables
 from alsohere.conformance import conformance_app
 from alsohere.domain.identity import is_user_id
@@ -100,7 +101,8 @@ def _log_to_stderr(config: Config) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=before))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for name in ("uvicorn", "httpx2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @main.command()
@@ -285,7 +287,7 @@ def secret() -> None:
     click.echo(secrets.token_urlsafe(36))
 
 
-for command in (online, push, notify, key):
+for command in (online, push, notify, key, webhooks):
     main.add_command(command)
 
 

@@ -20,7 +20,8 @@ from alsohere.node.hooks import Handler, Hooks
 from alsohere.node.inbox_desk import InboxRules
 from alsohere.node.node import Node, NodeRules
 from alsohere.node.peer import Peer
-from alsohere.ports import HistoryStore, InboxStore, LockStore
+from alsohere.node.webhooks import WebhookRules
+from alsohere.ports import HistoryStore, InboxStore, LockStore, WebhookStore
 from alsohere.session.session import SessionRules
 from alsohere.types import User, Vouched
 from alsohere.wire.engineio import Packet
@@ -55,6 +56,8 @@ class World:
         history_store: HistoryStore | None = None,
         history_rules: HistoryRules | None = None,
         expiry_rules: ExpiryRules | None = None,
+        webhook_store: WebhookStore | None = None,
+        webhook_rules: WebhookRules | None = None,
         incarnation: str = "n1",
     ) -> None:
         self.clock = SimulatedClock()
@@ -88,6 +91,8 @@ class World:
             history_rules=history_rules or HistoryRules(),
             expiry_rules=expiry_rules or ExpiryRules(),
             incarnation=incarnation,
+            webhook_store=webhook_store,
+            webhook_rules=webhook_rules,
         )
 
     def _left(self, room: str, member: Any, reason: str) -> None:
