@@ -18,8 +18,8 @@ export class ChannelStub implements Channel {
   emit = (event: string, argument: unknown): unknown => this.sent.push({ event, argument });
   timeout = (): ReturnType<Channel["timeout"]> => ({ emit: (event, argument, reply) => this.sent.push({ event, argument, reply }) });
 
-  receive(event: string, value?: unknown): void {
-    for (const [name, listener] of this.#listeners) if (name === event) listener(value);
+  receive(event: string, ...args: unknown[]): void {
+    for (const [name, listener] of this.#listeners) if (name === event) listener(...args);
   }
   async connect(): Promise<void> {
     this.connected = true;

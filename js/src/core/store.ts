@@ -7,6 +7,8 @@
 import { ask, type Channel } from "./channel.js";
 import type { RoomEvents, RoomSnapshot } from "./copy.js";
 import { Emitter } from "./emitter.js";
+import type { Inbox, InboxOptions } from "./inbox.js";
+import { Inboxes } from "./inboxes.js";
 import { type Lock, Locks } from "./locks.js";
 import { Rankings, type Ranking, type RankingOptions } from "./rankings.js";
 import { type Need, Rooms } from "./rooms.js";
@@ -42,6 +44,7 @@ export class Store {
   #rooms: Rooms;
   #rankings: Rankings;
   #locks: Locks;
+  #inboxes: Inboxes;
   #changed = new Emitter<{ change: null }>();
   #connection: Connection = Object.freeze({ status: "connecting", selfId: null, error: null });
   #automatic: Status = "active";
@@ -51,8 +54,9 @@ export class Store {
     this.#rooms = new Rooms(channel, () => this.#connection.selfId, (id) => this.#setSelf(id));
     this.#rankings = new Rankings(channel);
     this.#locks = new Locks(channel, this.#rooms, () => this.#connection.selfId);
+    this.#inboxes = new Inboxes(channel);
     channel.on("connect", () => this.#connected());
-    channel.on("disconnect", () => (this.#rooms.lost(), this.#locks.lost()));
+    channel.on("disconnect", () => (this.#rooms.lost(), this.#locks.lost(), this.#inboxes.lost()));
   }
 
   /** Enter a room (be counted and shown) and see who else is there. `@online` is only looked at: everybody is in it. */
@@ -78,6 +82,11 @@ export class Store {
   /** The right to edit something: a room, or `room#field`. Whoever has a handle sees who has it; `acquire()` asks for it. */
   lock(name: string): Lock {
     return this.#locks.take(name);
+  }
+
+  /** What was sent to this user, and what they have not read. Anonymous visitors have none. */
+  inbox(options: InboxOptions = {}): Inbox {
+    return this.#inboxes.take(options);
   }
 
   /** Become somebody else on this connection: an anonymous reader logs in. */
@@ -136,6 +145,7 @@ export class Store {
     this.#rooms.restart();
     this.#rankings.restart();
     this.#locks.restart();
+    this.#inboxes.restart();
   }
 
   #setSelf(selfId: string): void {
@@ -144,6 +154,7 @@ export class Store {
     this.set({ selfId });
     this.#rooms.renamed();
     if (renamed) this.#locks.restart();
+    this.#inboxes.renamed(selfId);
   }
 
   #take(room: string, need: Need, state?: State): Room {

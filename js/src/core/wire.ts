@@ -118,6 +118,80 @@ export interface LockLost {
   readonly why?: string;
 }
 
+/** Something for this user. Replaced, never changed. Empty fields are left out; times are milliseconds since 1970. */
+export interface Notification {
+  /** Grows: it is the order of an inbox. */
+  readonly id: number;
+  readonly category: string;
+  readonly topic?: string;
+  readonly title?: string;
+  readonly body?: string;
+  readonly url?: string;
+  readonly data?: unknown;
+  readonly sender?: Person;
+  /** The place that it is about. */
+  readonly room?: string;
+  readonly created_at: number;
+  readonly expires_at?: number;
+  readonly edited_at?: number;
+  readonly delivered_at?: number;
+  readonly seen_at?: number;
+  readonly read_at?: number;
+  readonly archived_at?: number;
+  readonly broadcast?: boolean;
+  readonly critical?: boolean;
+  readonly show?: "toast" | "silent";
+}
+
+export interface Unread {
+  readonly total: number;
+  readonly by_category: Readonly<Record<string, number>>;
+}
+
+export type MarkAs = "seen" | "read" | "unread" | "archived";
+export type EntryState = "inbox" | "unread" | "unseen" | "read" | "archived" | "all";
+
+/** What is marked: these, or all up to one, or all. */
+export interface Marking {
+  readonly as: MarkAs;
+  readonly ids?: readonly number[];
+  readonly up_to?: number;
+  readonly all?: boolean;
+  readonly category?: string;
+}
+
+export interface InboxPage {
+  /** Whose inbox it is. */
+  readonly user: string;
+  readonly items: readonly Notification[];
+  readonly unread: Unread;
+  readonly next?: number;
+}
+
+export interface MessageReceipt {
+  readonly id: number;
+  readonly user: string;
+  readonly delivered_at?: number;
+  readonly read_at?: number;
+}
+
+export interface Mutes {
+  readonly categories?: readonly string[];
+  readonly topics?: readonly string[];
+}
+
+/** Hours without toasts: times of day, in a time zone. */
+export interface Quiet {
+  readonly from: string;
+  readonly to: string;
+  readonly tz: string;
+}
+
+export interface Preferences {
+  readonly muted: Required<Mutes>;
+  readonly quiet: Quiet | null;
+}
+
 /** Why the server said no. `code` is stable, `message` says the fix. */
 export interface Refusal {
   readonly code: string;

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import type { Inbox } from "../src/core/inbox.js";
+import { Store } from "../src/core/store.js";
+import type { Notification } from "../src/core/wire.js";
+import { ChannelStub, settled } from "./stub.js";
+
+const kept = new Map<string, string>();
+const storage = new Proxy({} as Record<string, unknown>, {
+  get: (_, name) =>
+    ({
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => kept.set(key, value),
+      removeItem: (key: string) => kept.delete(key),
+    })[name as string],
+  ownKeys: () => [...kept.keys()],
+  getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
+});
+Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true });
+
+const item = (id: number, more: Partial<Notification> = {}): Notification => ({ id, category: "message", title: `No. ${id}`, created_at: id, ...more });
+const unread = (total: number): object => ({ unread: { total, by_category: total ? { message: total } : {} } });
+const page = (items: Notification[], total = items.length, more: object = {}): object => ({ user: "ann", items, ...unread(total), ...more });
+const ids = (inbox: Inbox): number[] => inbox.getSnapshot().items.map(({ id }) => id);
+const badge = (inbox: Inbox): number => inbox.getSnapshot().unread.total;
+const marks = (channel: ChannelStub): object[] => channel.sent.filter(({ event }) => event === "inbox:mark").map(({ argument }) => argument);
+
+beforeEach(() => kept.clear());
+
+async function opened(items: Notification[] = [item(2), item(1)], more: object = {}): Promise<[ChannelStub, Inbox, Store]> {
+  const channel = new ChannelStub();
+  const store = new Store(channel);
+  const inbox = store.inbox();
+  await channel.connect();
+  await channel.answer("inbox:list", page(items, items.length, more));
+  return [channel, inbox, store];
+}
+
+test("it lists, newest first, and goes on where it stopped", async () => {
+  const [channel, inbox] = await opened([item(4), item(3)], { next: 3 });
+  assert.deepEqual([ids(inbox), inbox.getSnapshot().hasMore, inbox.getSnapshot().status, inbox.getSnapshot().user], [[4, 3], true, "live", "ann"]);
+  inbox.more();
+  inbox.more();
+  assert.deepEqual(channel.sent.map(({ argument }) => argument), [{ state: "inbox", limit: 20, before: 3 }]);
+  await channel.answer("inbox:list", page([item(2)]));
+  assert.deepEqual([ids(inbox), inbox.getSnapshot().hasMore], [[4, 3, 2], false]);
+  assert.equal(inbox.getSnapshot(), inbox.getSnapshot());
+});
+
+test("what arrives is acknowledged when it is there, and twice is once", async () => {
+  const [channel, inbox] = await opened();
+  const seen: unknown[] = [];
+  inbox.on("arrived", ({ id }) => seen.push(id));
+  const acknowledge = (): unknown => seen.push(ids(inbox).join());
+  channel.receive("notification", item(3, { show: "toast" }), acknowledge);
+  channel.receive("notification", item(3, { show: "toast" }), acknowledge);
+  channel.receive("inbox:changed", unread(3));
+  assert.deepEqual([seen, badge(inbox)], [[3, "3,2,1", "3,2,1"], 3]);
+});
+
+test("nobody looks: nothing is acknowledged, the page may do that itself", async () => {
+  const [channel, inbox] = await opened();
+  inbox.leave();
+  channel.receive("notification", item(3), () => assert.fail());
+});
+
+test("a mark is seen at once, and taken back if it is refused", async () => {
+  const [channel, inbox] = await opened();
+  const refused: string[] = [];
+  inbox.on("refused", ({ code }) => refused.push(code));
+  inbox.mark({ ids: [2], as: "read" });
+  assert.deepEqual([badge(inbox), inbox.getSnapshot().items[0]?.read_at !== undefined, inbox.getSnapshot().unsent], [1, true, 1]);
+  await settled();
+  channel.sent[0]?.reply?.(null, { ok: false, error: { code: "limit", message: "no" } });
+  assert.deepEqual([badge(inbox), inbox.getSnapshot().items[0]?.read_at, inbox.getSnapshot().unsent, refused], [2, undefined, 0, ["limit"]]);
+});
+
+test("a count that overtakes the answer to a mark is not subtracted from twice", async () => {
+  const [channel, inbox] = await opened();
+  const shown: number[] = [];
+  inbox.subscribe(() => shown.push(badge(inbox)));
+  inbox.mark({ ids: [2], as: "read" });
+  await settled();
+  channel.receive("inbox:changed", unread(1));
+  await channel.answer("inbox:mark", { changed: 1, ...unread(1) });
+  assert.deepEqual(new Set(shown), new Set([1]));
+});
+
+test("one by one in one go is one command; all is up to the newest that is known", async () => {
+  const [channel, inbox] = await opened();
+  inbox.mark({ ids: [1], as: "seen" });
+  inbox.mark({ ids: [2], as: "seen" });
+  await settled();
+  assert.deepEqual(marks(channel), [{ as: "seen", ids: [1, 2] }]);
+  await channel.answer("inbox:mark", { changed: 2, ...unread(2) });
+  inbox.mark({ all: true, as: "read" });
+  await settled();
+  assert.deepEqual([marks(channel), badge(inbox)], [[{ as: "read", up_to: 2 }], 0]);
+});
+
+test("what is marked offline is sent after the reconnect, and what came meanwhile is loaded", async () => {
+  const [channel, inbox] = await opened();
+  channel.disconnect();
+  inbox.mark({ ids: [1], as: "read" });
+  inbox.mark({ ids: [2], as: "read" });
+  await settled();
+  assert.deepEqual([inbox.getSnapshot().status, badge(inbox), channel.sent, kept.size], ["stale", 0, [], 1]);
+  await channel.connect();
+  assert.deepEqual(marks(channel), []); // it may be somebody else's connection now
+  await channel.answer("inbox:list", page([item(3), item(2), item(1)]));
+  assert.deepEqual([ids(inbox), badge(inbox), marks(channel)], [[3, 2, 1], 1, [{ as: "read", ids: [1, 2] }]]);
+  await channel.answer("inbox:mark", { changed: 2, ...unread(1) });
+  assert.deepEqual([badge(inbox), inbox.getSnapshot().status, inbox.getSnapshot().unsent, kept.size], [1, "live", 0, 0]);
+});
+
+test("what the page before has not sent, the next one of the same user sends", async () => {
+  kept.set("alsohere.inbox.ann.before", JSON.stringify([{ as: "read", ids: [1] }, { as: "nonsense", ids: [1] }, 7]));
+  kept.set("alsohere.inbox.ann.broken", "{");
+  kept.set("alsohere.inbox.ben.before", JSON.stringify([{ as: "read", ids: [9] }]));
+  const [channel, inbox] = await opened();
+  assert.deepEqual([marks(channel), badge(inbox)], [[{ as: "read", ids: [1] }], 1]);
+  await channel.answer("inbox:mark", { changed: 1, ...unread(1) });
+  assert.deepEqual([...kept.keys()], ["alsohere.inbox.ben.before"]);
+});
+
+test("somebody else's marks are not sent", async () => {
+  const [channel, inbox] = await opened();
+  channel.disconnect();
+  inbox.mark({ ids: [1], as: "read" });
+  await channel.connect();
+  await channel.answer("inbox:list", { ...page([item(1)]), user: "ben" });
+  assert.deepEqual([marks(channel), badge(inbox), ids(inbox), kept.size], [[], 1, [1], 1]);
+});
+
+test("a mark whose answer is lost is sent again", async () => {
+  const [channel, inbox] = await opened();
+  inbox.mark({ ids: [1], as: "archived" });
+  await settled();
+  channel.disconnect();
+  channel.sent = [];
+  await channel.connect();
+  await channel.answer("inbox:list", page([item(2)]));
+  assert.deepEqual([marks(channel), ids(inbox)], [[{ as: "archived", ids: [1] }], [2]]);
+});
+
+test("another tab marks, an edit keeps the marks, a recall takes away", async () => {
+  const [channel, inbox] = await opened();
+  channel.receive("inbox:marked", { as: "read", ids: [2], at: 77 });
+  channel.receive("notification:changed", { notification: item(2, { title: "New", edited_at: 80 }) });
+  const [first] = inbox.getSnapshot().items;
+  assert.deepEqual([first?.title, first?.read_at], ["New", 77]);
+  channel.receive("notification:recalled", { ids: [2] });
+  channel.receive("notification", item(2));
+  assert.deepEqual(ids(inbox), [1]);
+});
+
+test("an answer does not undo what was heard after the question", async () => {
+  const channel = new ChannelStub();
+  const inbox = new Store(channel).inbox();
+  await channel.connect();
+  channel.receive("notification", item(5));
+  channel.receive("inbox:changed", unread(3));
+  await channel.answer("inbox:list", page([item(2), item(1)], 2));
+  assert.deepEqual([ids(inbox), badge(inbox)], [[5, 2, 1], 3]);
+});
+
+test("after a reconnect what is gone is gone", async () => {
+  const [channel, inbox] = await opened();
+  channel.disconnect();
+  await channel.connect();
+  await channel.answer("inbox:list", page([item(3), item(1)]));
+  assert.deepEqual(ids(inbox), [3, 1]);
+});
+
+test("two looks share what is known", async () => {
+  const [channel, inbox, store] = await opened();
+  const archive = store.inbox({ state: "archived" });
+  await channel.answer("inbox:list", page([], 2));
+  inbox.mark({ ids: [2], as: "archived" });
+  assert.deepEqual([ids(inbox), ids(archive), badge(archive)], [[1], [2], 1]);
+});
+
+test("a visitor has no inbox until they log in", async () => {
+  const channel = new ChannelStub();
+  const store = new Store(channel);
+  const inbox = store.inbox();
+  await channel.connect();
+  channel.sent.pop()?.reply?.(null, { ok: false, error: { code: "forbidden", message: "log in" } });
+  assert.deepEqual([inbox.getSnapshot().status, inbox.getSnapshot().error?.code], ["refused", "forbidden"]);
+  const done = store.identify("token");
+  await channel.answer("user:identify", { self: { id: "ann" } });
+  await done;
+  await channel.answer("inbox:list", page([item(1)]));
+  assert.deepEqual([inbox.getSnapshot().status, ids(inbox)], ["live", [1]]);
+});
+
+test("following, wishes, messages and their receipts", async () => {
+  const [channel, inbox] = await opened();
+  const sent = inbox.send({ to: "ben", title: "Hello" });
+  await channel.answer("message:send", { id: 9, results: {} });
+  assert.equal((await sent).id, 9);
+  const wishes = inbox.preferences({ mute: { topics: ["/p"] } });
+  assert.deepEqual(channel.sent.map(({ argument }) => argument), [{ mute: { topics: ["/p"] } }]);
+  await channel.answer("inbox:preferences", { muted: { categories: [], topics: ["/p"] }, quiet: null });
+  assert.deepEqual(await wishes, { muted: { categories: [], topics: ["/p"] }, quiet: null });
+  const followed = inbox.follow("/p");
+  channel.sent[0]?.reply?.(null, { ok: false, error: { code: "forbidden", message: "no" } });
+  await assert.rejects(followed, { code: "forbidden" });
+  const receipts: number[] = [];
+  inbox.on("receipt", ({ id }) => receipts.push(id));
+  channel.receive("message:receipt", { id: 9, user: "ben", read_at: 5 });
+  assert.deepEqual(receipts, [9]);
+});
