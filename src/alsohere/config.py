@@ -49,6 +49,7 @@ class Config(BaseSettings):
     # -- Who may connect ---------------------------------------------------------------------------------------------
     secret: SecretStr | None = Field(None, description="signs tokens (HS256) and anonymous ids; at least 32 bytes")
     public_key: str | None = Field(None, description="PEM of the key that tokens are signed with elsewhere (RS256 or EdDSA)")
+    jwks_url: str | None = Field(None, description="where an identity provider publishes its keys (RS256, ES256, EdDSA)")
     token_audience: str | None = Field(None, description="the `aud` that a token must have, if set")
     token_issuer: str | None = Field(None, description="the `iss` that a token must have, if set")
     token_expiry: bool = Field(True, description="end a connection 25 s after its token has expired, unless it shows a fresh one")
@@ -151,6 +152,8 @@ class Config(BaseSettings):
             raise ValueError("room_full_again must not be above room_full_limit, or a room would switch back and forth")
         if self.secret is not None and len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
             raise ValueError(f"secret must have at least {MIN_SECRET_BYTES} bytes; make one with: alsohere secret")
+        if self.jwks_url is not None and self.public_key is not None:
+            raise ValueError("set jwks_url or public_key, not both: a token must have one key")
         if self.workers > 1 and self.redis_url is None:
             raise ValueError("workers above 1 need REDIS_URL: processes can only share presence through it")
         if self.webhook_url is not None:

@@ -16,9 +16,10 @@ import jwt
 
 from alsohere.config import Config
 from alsohere.domain.identity import anonymous_user, check_user, is_visitor_id
-from alsohere.errors import ConfigError, Unauthenticated
+from alsohere.errors import CloseCode, ConfigError, Disconnect, Unauthenticated
 from alsohere.node.connection import Connection
 from alsohere.node.hooks import Hooks
+from alsohere.server.jwks import ALGORITHMS, KeySet, KeyUnknown
 from alsohere.types import User, Vouched
 
 MAX_TOKEN_BYTES = 8 * 1024
@@ -30,7 +31,7 @@ class Tokens:
     """Makes and verifies user tokens (JWT).
 
     Args:
-        config: `secret` or `public_key`, `token_audience`, `token_issuer`.
+        config: `secret`, `public_key` or `jwks_url`; `token_audience`, `token_issuer`.
     """
 
     def __init__(self, config: Config) -> None:
@@ -42,11 +43,12 @@ class Tokens:
             self._keys.append((self._secret, "HS256"))
         if config.public_key is not None:
             self._keys.append(_public_key(config.public_key))
+        self._published = KeySet(config.jwks_url) if config.jwks_url else None
 
     @property
     def can_verify(self) -> bool:
         """Whether any key is configured."""
-        return bool(self._keys)
+        return bool(self._keys or self._published)
 
     def make(self, user: User, ttl_s: float = 0, *, expires_s: int | None = None) -> str:
         """A token for a user, signed with `secret` (HS256).
@@ -88,27 +90,43 @@ class Tokens:
         Raises:
             Unauthenticated: (token_expired, or unauthenticated) with what to do.
         """
-        if not self._keys:
+        if not self.can_verify:
             raise Unauthenticated("This server has no key to verify tokens with; set ALSOHERE_SECRET or ALSOHERE_PUBLIC_KEY.")
         if len(token) > MAX_TOKEN_BYTES or not token.isascii():
             raise Unauthenticated("The token is not one.")
         claims = self._claims(token)
         return Vouched(read_claims(claims), claims["exp"])
 
+    async def vouch_later(self, token: str) -> Vouched:
+        """The same for a token of a key that was unknown, with the keys that are being fetched.
+
+        Raises:
+            Unauthenticated: it is not among them.
+            Disconnect: there never were any, so nobody can tell; a client that comes again may be told.
+        """
+        assert self._published is not None
+        await self._published.settled()
+        try:
+            return self.vouch(token)
+        except KeyUnknown:
+            if self._published.is_empty:
+                raise Disconnect(CloseCode.TRY_LATER, "the keys that tokens are signed with cannot be fetched") from None
+            raise
+
     def _claims(self, token: str) -> dict[str, Any]:
         try:
-            algorithm = jwt.get_unverified_header(token).get("alg")
-            for key, accepted in self._keys:
-                if accepted == algorithm:
-                    return jwt.decode(
-                        token,
-                        key,
-                        algorithms=[accepted],
-                        audience=self._audience,
-                        issuer=self._issuer,
-                        leeway=LEEWAY_S,
-                        options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
-                    )
+            header = jwt.get_unverified_header(token)
+            key, algorithm = self._key_of(header)
+            if key is not None:
+                return jwt.decode(
+                    token,
+                    key,
+                    algorithms=[algorithm],
+                    audience=self._audience,
+                    issuer=self._issuer,
+                    leeway=LEEWAY_S,
+                    options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
+                )
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired; fetch a new one and connect again.", code="token_expired") from None
         # The signature was good for these, so it is its maker who reads the answer.
@@ -119,6 +137,18 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthenticated("The token is not valid here.") from None
         raise Unauthenticated("The token is signed with an algorithm that this server has no key for.")
+
+    def _key_of(self, header: dict[str, Any]) -> tuple[Any, str]:
+        algorithm = str(header.get("alg"))
+        for key, accepted in self._keys:
+            if accepted == algorithm:
+                return key, accepted
+        if self._published is None or algorithm not in ALGORITHMS.values():
+            return None, ""
+        key = self._published.find(header.get("kid"), algorithm)
+        if key is None:
+            raise KeyUnknown("The token is signed with a key that its issuer has not published.", retry_after_ms=1000)
+        return key, algorithm
 
 
 def _public_key(pem: str) -> tuple[Any, str]:
@@ -172,13 +202,16 @@ class IdentityRule:
         # Without a configured secret, anonymous ids last as long as the process.
         self._secret = config.secret.get_secret_value().encode() if config.secret else secrets.token_bytes(32)
 
-    def __call__(self, connection: Connection) -> User | Vouched | Awaitable[User]:
+    def __call__(self, connection: Connection) -> User | Vouched | Awaitable[User | Vouched]:
         if self._hooks.authenticate is not None:
             verdict = self._hooks.authenticate(connection)
             return self._wait(verdict) if isinstance(verdict, Awaitable) else self._judge(verdict)
         token = connection.token
         if token is not None:
-            return self._tokens.vouch(token)
+            try:
+                return self._tokens.vouch(token)
+            except KeyUnknown:
+                return self._tokens.vouch_later(token)
         return self._visitor(connection)
 
     async def _wait(self, verdict: Awaitable[User | None]) -> User:
