@@ -433,6 +433,7 @@ class AlsoHere(Namespace, Messages):
         finally:
             await self.node.drain(HANDSHAKE_SHUTDOWN_S)
             self._pulse.stop()
+            await self.identities.close()
             if self._sender is not None:
                 await self._sender.close()
             await self._stores.close()

@@ -50,6 +50,10 @@ class Config(BaseSettings):
     secret: SecretStr | None = Field(None, description="signs tokens (HS256) and anonymous ids; at least 32 bytes")
     public_key: str | None = Field(None, description="PEM of the key that tokens are signed with elsewhere (RS256 or EdDSA)")
     jwks_url: str | None = Field(None, description="where an identity provider publishes its keys (RS256, ES256, EdDSA)")
+    auth_url: str | None = Field(
+        None, description="a server that is asked who connects, with the cookies and the token; see authenticate"
+    )
+    auth_cache_s: float = Field(10.0, ge=0, le=300, description="seconds for which its answer is believed")
     token_audience: str | None = Field(None, description="the `aud` that a token must have, if set")
     token_issuer: str | None = Field(None, description="the `iss` that a token must have, if set")
     token_expiry: bool = Field(True, description="end a connection 25 s after its token has expired, unless it shows a fresh one")

@@ -41,6 +41,11 @@ class Handshake:
         return None
 
     @property
+    def cookie_header(self) -> str:
+        """The cookies as they came, in one piece."""
+        return "; ".join(value.decode("latin-1") for key, value in self._pairs() if key == b"cookie")
+
+    @property
     def cookies(self) -> Mapping[str, str]:
         """The request's cookies; of a repeated one, the last.
 

@@ -67,6 +67,7 @@ class Hooks:
         self.namespaces: dict[str, NamespaceHooks] = {MAIN: NamespaceHooks(MAIN)}
         self.authenticate: Function | None = None
         self.authorize: Function | None = None
+        self.reads_requests_elsewhere = False  # somebody else is asked who a connection is
         self.enter: list[Handler] = []
         self.update: list[Handler] = []
         self.leave: list[Handler] = []
@@ -84,7 +85,7 @@ class Hooks:
     def reads_requests(self) -> bool:
         """Whether anybody might look at the headers, the cookies or the query of a connection."""
         handled = any(hooks.events or hooks.connected or hooks.disconnected for hooks in self.namespaces.values())
-        return handled or self.authenticate is not None
+        return handled or self.authenticate is not None or self.reads_requests_elsewhere
 
     def namespace(self, name: str) -> NamespaceHooks:
         """The handlers of a namespace, which exists from now on."""

@@ -19,6 +19,7 @@ from alsohere.domain.identity import anonymous_user, check_user, is_visitor_id
 from alsohere.errors import CloseCode, ConfigError, Disconnect, Unauthenticated
 from alsohere.node.connection import Connection
 from alsohere.node.hooks import Hooks
+from alsohere.server.auth_url import AuthUrl
 from alsohere.server.jwks import ALGORITHMS, KeySet, KeyUnknown
 from alsohere.types import User, Vouched
 
@@ -190,7 +191,7 @@ class IdentityRule:
     """Decides who a connection is: implements `ports.Authenticator`.
 
     Args:
-        config: whether anonymous visitors are let in.
+        config: whether anonymous visitors are let in, and who else is asked.
         tokens: how tokens are verified.
         hooks: the application's `authenticate`.
     """
@@ -201,11 +202,15 @@ class IdentityRule:
         self._hooks = hooks
         # Without a configured secret, anonymous ids last as long as the process.
         self._secret = config.secret.get_secret_value().encode() if config.secret else secrets.token_bytes(32)
+        self._asked = AuthUrl(config.auth_url, config.auth_cache_s) if config.auth_url else None
+        hooks.reads_requests_elsewhere = self._asked is not None
 
     def __call__(self, connection: Connection) -> User | Vouched | Awaitable[User | Vouched]:
         if self._hooks.authenticate is not None:
             verdict = self._hooks.authenticate(connection)
             return self._wait(verdict) if isinstance(verdict, Awaitable) else self._judge(verdict)
+        if self._asked is not None:
+            return self._ask(self._asked, connection)
         token = connection.token
         if token is not None:
             try:
@@ -213,6 +218,20 @@ class IdentityRule:
             except KeyUnknown:
                 return self._tokens.vouch_later(token)
         return self._visitor(connection)
+
+    async def _ask(self, auth_url: AuthUrl, connection: Connection) -> User:
+        try:
+            return await auth_url.ask(connection)
+        except Unauthenticated as refusal:
+            # Every visitor has some cookie; 401 says that it stands for nobody. 403 is about somebody.
+            if self._anonymous and refusal.code == "unauthenticated" and connection.token is None:
+                return self._visitor(connection)
+            raise
+
+    async def close(self) -> None:
+        """Give back what asking others has opened."""
+        if self._asked is not None:
+            await self._asked.close()
 
     async def _wait(self, verdict: Awaitable[User | None]) -> User:
         return self._judge(await verdict)
