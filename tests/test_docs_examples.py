@@ -212,6 +212,8 @@ def typed(block: Block) -> list[list[str]]:
 
 
 def check_options(command: click.Command, words: list[str]) -> None:
+    while isinstance(command, click.Group) and words:
+        command, words = command.commands[words[0]], words[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("-")} <= known
 

@@ -98,7 +98,9 @@ async def test_a_replay_makes_them_pending_again_and_says_that_there_was_one(url
         assert await store.replay(None, 20) == 2
         assert ids(await store.pending(0, 10)) == [2, 3]
         assert (await store.replay(1, None), await store.replays()) == (1, 2)
-        assert [(event.attempts, event.error, event.delivered_at) for event in await store.pending(0, 10)] == [(0, None, None)] * 3
+        assert [(event.attempts, event.error, event.delivered_at) for event in await store.pending(0, 10)] == [
+            (0, None, None)
+        ] * 3
 
 
 @asynchronous

@@ -111,6 +111,7 @@ class WebhookSender:
     async def _run(self) -> None:
         self._client = httpx2.AsyncClient(
             follow_redirects=False,
+            trust_env=False,  # no proxy that is set for something else
             timeout=TIMEOUT_S,
             limits=httpx2.Limits(max_connections=CONNECTIONS),
             headers={"content-type": "application/json", "user-agent": f"alsohere/{VERSION}"},
