@@ -7,14 +7,27 @@ from typing import Any
 
 import msgspec
 
-from alsohere.domain.drafts import check_topic, check_users
+from alsohere.domain.drafts import check_marking, check_topic, check_users
 from alsohere.domain.inbox import shown
 from alsohere.errors import BadRequest, Refusal
 from alsohere.facts import Person
 from alsohere.node.inbox_commands import MOST_FOLLOWED
 from alsohere.node.node import Node
 from alsohere.node.waiting import outcome_of
-from alsohere.notices import Draft, Edit, Edited, EntryState, Filter, Notification, SendResult, Unread, Withdrawn
+from alsohere.notices import (
+    Draft,
+    Edit,
+    Edited,
+    EntryState,
+    Filter,
+    MarkAs,
+    Marked,
+    Marking,
+    Notification,
+    SendResult,
+    Unread,
+    Withdrawn,
+)
 
 
 class InboxPage(msgspec.Struct, frozen=True):
@@ -144,6 +157,30 @@ class Messages:
         which = Filter(category=category, topic=topic, state=state, before=before, limit=limit, digest=digest)
         page = await self.node.inbox.store.page(str(user_id), which, self.node.clock.wall_ms())
         return InboxPage([shown(entry, "silent") for entry in page.entries], page.unread, page.next)
+
+    async def mark(
+        self, user_id: str | int, mark: MarkAs, *, ids: Iterable[int] | None = None, up_to: int | None = None
+    ) -> Marked:
+        """Mark notifications of a user, in all their tabs.
+
+        Args:
+            user_id: whose.
+            mark: "seen", "read", "unread" or "archived".
+            ids: which, at most 500; those that are not in their inbox are passed over.
+            up_to: all up to this id. With neither: all.
+
+        Returns:
+            `changed`: the `id` and `sender` (a user's id or None) of each that was not marked so before, oldest first, and with
+            them `user`, `delivered_at` and `read_at`; `unread`: what is left.
+
+        Raises:
+            BadRequest: a number that is no id, or both ids and up_to.
+            LimitReached: too many ids.
+            Unavailable: the database cannot be reached; nothing was marked.
+        """
+        marking = check_marking(Marking(mark=mark, ids=None if ids is None else tuple(ids), up_to=up_to))
+        marked: Marked = await outcome_of(lambda done: self.node.inbox.mark(str(user_id), marking, done))
+        return marked
 
     async def follow(self, user_id: str | int, topic: str) -> bool:
         """Have a user follow a topic; whether they did not before.

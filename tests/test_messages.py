@@ -1,0 +1,41 @@
+"""Messages, in the Python face: what an application does with inboxes, without a client."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from alsohere import AlsoHere, BadRequest, LimitReached, User
+
+
+def run(steps) -> None:
+    asyncio.run(steps(AlsoHere(database_url="memory://", inbox=False)))
+
+
+def test_what_was_sent_is_marked_and_says_whose_it_was():
+    async def steps(here: AlsoHere) -> None:
+        first = (await here.notify("ann", title="One", sender=User("ben", "Ben"))).id
+        second = (await here.notify("ann", title="Two")).id
+        marked = await here.mark("ann", "read", ids=[first, second, 10**9])
+        assert [(receipt.id, receipt.sender) for receipt in marked.changed] == [(first, "ben"), (second, None)]
+        assert marked.unread.total == 0
+        assert (await here.mark("ann", "read")).changed == ()
+        third = (await here.notify("ann", title="Three")).id
+        assert [receipt.id for receipt in (await here.mark("ann", "unread", up_to=second)).changed] == [first, second]
+        page = await here.inbox("ann", state="unread")
+        assert [item.id for item in page.items] == [third, second, first]
+        assert (await here.mark("ben", "read", ids=[first])).changed == (), "it is not in this inbox"
+
+    run(steps)
+
+
+def test_a_marking_that_is_none_is_refused():
+    async def steps(here: AlsoHere) -> None:
+        with pytest.raises(LimitReached):
+            await here.mark("ann", "read", ids=range(501))
+        for wrong in ({"ids": [1], "up_to": 1}, {"ids": [-1]}, {"up_to": 2**53}):
+            with pytest.raises(BadRequest):
+                await here.mark("ann", "read", **wrong)
+
+    run(steps)
