@@ -30,6 +30,16 @@ def test_what_was_sent_is_marked_and_says_whose_it_was():
     run(steps)
 
 
+def test_data_is_given_back_as_it_was_given():
+    async def steps(here: AlsoHere) -> None:
+        sent = await here.notify("ann", data={"order": [7, None, "é"]})
+        assert (await here.inbox("ann")).items[0].data == {"order": [7, None, "é"]}
+        assert (await here.edit(sent.id, data=[1])).data == [1]
+        assert (await here.edit(sent.id, data=None, title="x")).data is None
+
+    run(steps)
+
+
 def test_a_marking_that_is_none_is_refused():
     async def steps(here: AlsoHere) -> None:
         with pytest.raises(LimitReached):

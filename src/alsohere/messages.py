@@ -128,7 +128,7 @@ class Messages:
         edit = _struct(Edit, changes)
         inbox = self.node.inbox
         edited: Edited = await outcome_of(lambda done: inbox.edit(notification_id, edit, done))
-        return inbox.plain(edited.notice)
+        return _readable(inbox.plain(edited.notice))
 
     async def inbox(
         self,
@@ -156,7 +156,7 @@ class Messages:
         """
         which = Filter(category=category, topic=topic, state=state, before=before, limit=limit, digest=digest)
         page = await self.node.inbox.store.page(str(user_id), which, self.node.clock.wall_ms())
-        return InboxPage([shown(entry, "silent") for entry in page.entries], page.unread, page.next)
+        return InboxPage([_readable(shown(entry, "silent")) for entry in page.entries], page.unread, page.next)
 
     async def mark(
         self, user_id: str | int, mark: MarkAs, *, ids: Iterable[int] | None = None, up_to: int | None = None
@@ -213,6 +213,14 @@ class Messages:
         store = self.node.inbox.store
         changed: int = await outcome_of(lambda done: store.unfollow([str(user_id)], check_topic(topic), done))
         return changed > 0
+
+
+def _readable(notification: Notification) -> Notification:
+    """The same with its `data` as values: on the way to clients it stays encoded."""
+    data = notification.data
+    return (
+        msgspec.structs.replace(notification, data=msgspec.json.decode(data)) if isinstance(data, msgspec.Raw) else notification
+    )
 
 
 def _draft(**fields: Any) -> Draft:
