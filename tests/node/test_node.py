@@ -251,6 +251,23 @@ def test_a_kick_ends_every_connection_of_a_user_and_their_clients_stay_away(worl
     assert world.client("ann").packets[-1].startswith("40"), "a kick is no ban"
 
 
+def test_a_kick_ends_all_namespaces_of_a_user_and_none_of_others_on_the_same_transport(world: World):
+    for name in ("/other", "/third"):
+        world.hooks.namespace(name)
+    shared, own = world.client("ann"), world.client("ann")
+    shared.send('40/other,{"user":"bob"}')
+    shared.send('40/third,{"user":"ann"}')
+    own.send('40/other,{"user":"ann"}')
+    assert world.node.kick("ann") == 4
+    assert (sorted(shared.packets[-2:]), shared.closed) == (["41", "41/third,"], None)
+    assert sorted(own.packets[-2:]) == ["41", "41/other,"]
+    assert own.closed == (CloseCode.FORBIDDEN, "kicked")
+    assert [connection.user.id for connection in shared.peer.connections] == ["bob"]
+    assert world.node.count("@online") == 1
+    assert world.node.kick("bob") == 1
+    assert shared.closed == (CloseCode.FORBIDDEN, "kicked")
+
+
 def test_a_kick_ends_a_grace_too(world: World):
     ann = world.client("ann")
     ann.call("room:enter", {"room": "/r"})

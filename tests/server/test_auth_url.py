@@ -81,6 +81,22 @@ def test_an_answer_is_believed_for_a_while_for_the_same_cookies_and_token(provid
     asyncio.run(scene())
 
 
+def test_who_is_kicked_is_asked_about_again(provider: Provider):
+    async def scene() -> None:
+        here = Scene(provider)
+        await here.ask()
+        here.auth_url.forget("43")
+        await here.ask()
+        assert len(provider.asked) == 1
+        here.auth_url.forget("42")
+        provider.status = 401
+        with pytest.raises(Unauthenticated):
+            await here.ask()
+        await here.auth_url.close()
+
+    asyncio.run(scene())
+
+
 def test_a_refusal_is_told_and_believed_for_a_second(provider: Provider):
     async def scene() -> None:
         here = Scene(provider)

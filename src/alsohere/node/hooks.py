@@ -67,6 +67,7 @@ class Hooks:
         self.namespaces: dict[str, NamespaceHooks] = {MAIN: NamespaceHooks(MAIN)}
         self.authenticate: Function | None = None
         self.authorize: Function | None = None
+        self.kicked: list[Callable[[str], None]] = []  # ours: what is believed of that user is believed no more
         self.reads_requests_elsewhere = False  # somebody else is asked who a connection is
         self.enter: list[Handler] = []
         self.update: list[Handler] = []

@@ -49,6 +49,7 @@ from alsohere.wire.socketio import MAIN
 SWEEP_S = 1.0
 MAX_WAITING_HOOKS = 10_000
 MAX_WAVES, MIN_WAVE = 10, 50
+ENDED = Disconnect(CloseCode.NORMAL, "disconnected by the application")
 HANDLERS_S = 5.0  # what the application's handlers have to finish in at shutdown
 
 
@@ -388,22 +389,24 @@ class Node:
     def kick(self, user_id: str) -> int:
         """End every connection of a user; their clients stay away. Returns how many there were."""
         connections = self.connections_of(user_id)
+        for forget in self.hooks.kicked:
+            forget(user_id)
         for connection in connections:
             self._part(connection)
         self._apply(self.presence.kick(user_id))
         for connection in connections:
-            connection.peer.disconnect(Disconnect(CloseCode.FORBIDDEN, "kicked", stay_away=True), reason="kicked")
+            self.kick_connection(connection, Disconnect(CloseCode.FORBIDDEN, "kicked"))
         return len(connections)
 
-    def kick_connection(self, connection: Connection) -> None:
-        """End one connection; its client stays away."""
+    def kick_connection(self, connection: Connection, why: Disconnect = ENDED) -> None:
+        """End one connection; its client stays away. The transport ends with the last: there may be others, of other users."""
         if not connection.connected:
             return
         peer = connection.peer
         peer.outbox.put(peer.session.leave(connection.namespace, self.clock.now_s()))
         self.end_connection(connection, "kicked", grace=False)
         if not peer.connections:
-            peer.disconnect(Disconnect(CloseCode.NORMAL, "disconnected by the application"), reason="kicked")
+            peer.disconnect(why, reason="kicked")
 
     # -- Questions ---------------------------------------------------------------------------------------------------
 

@@ -203,7 +203,9 @@ class IdentityRule:
         # Without a configured secret, anonymous ids last as long as the process.
         self._secret = config.secret.get_secret_value().encode() if config.secret else secrets.token_bytes(32)
         self._asked = AuthUrl(config.auth_url, config.auth_cache_s) if config.auth_url else None
-        hooks.reads_requests_elsewhere = self._asked is not None
+        if self._asked is not None:
+            hooks.reads_requests_elsewhere = True
+            hooks.kicked.append(self._asked.forget)
 
     def __call__(self, connection: Connection) -> User | Vouched | Awaitable[User | Vouched]:
         if self._hooks.authenticate is not None:

@@ -89,6 +89,11 @@ class AuthUrl:
             raise Unauthenticated(verdict.message, code=verdict.code)
         return verdict
 
+    def forget(self, user_id: str) -> None:
+        """Ask anew who this user is: their session has ended, or what it grants."""
+        for key in [key for key, (_, verdict) in self._kept.items() if isinstance(verdict, User) and verdict.id == user_id]:
+            del self._kept[key]
+
     async def close(self) -> None:
         """Give the connections back."""
         await self._target.close()

