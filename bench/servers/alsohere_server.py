@@ -10,7 +10,7 @@ from alsohere import AlsoHere
 
 port, tick = int(sys.argv[1]), json.loads(sys.argv[2])
 # The interval as for all servers here: no heartbeat falls into a measurement.
-here = AlsoHere(anonymous=True, ping_interval_s=120, connections_per_client=0)
+here = AlsoHere(anonymous=True, ping_interval_s=120, connections_per_client=0, client_events_per_s=0)
 
 
 @here.on("burst")

@@ -142,6 +142,14 @@ class Config(BaseSettings):
     locks_per_connection: int = Field(32, ge=1, description="locks that one connection holds or waits for")
     packets_per_s: float = Field(50.0, gt=0, description="packets per second that a client may send for long")
     packet_burst: int = Field(200, ge=1, description="packets that a client may send at once")
+    user_events_per_s: float = Field(
+        200.0, ge=0, description="events per second of all connections of a user, for long; 0: no limit"
+    )
+    user_event_burst: int = Field(1_000, ge=1, description="events that they may send at once")
+    client_events_per_s: float = Field(
+        5_000.0, ge=0, description="events per second of all connections of an address; 0: no limit"
+    )
+    client_event_burst: int = Field(20_000, ge=1, description="events that they may send at once")
     api_requests_per_s: float = Field(
         5_000.0, gt=0, description="requests per second that a key of the HTTP API may make for long"
     )

@@ -28,6 +28,7 @@ def conformance_app(*, allow_eio3: bool = False) -> AlsoHere:
         ping_interval_s=PING_INTERVAL_S,
         ping_timeout_s=PING_TIMEOUT_S,
         packet_burst=10_000,
+        user_event_burst=10_000,
         database_url="memory://",
         allow_eio3=allow_eio3,
     )

@@ -48,6 +48,10 @@ def node_rules(config: Config) -> NodeRules:
         locks_per_connection=config.locks_per_connection,
         packets_per_s=config.packets_per_s,
         packet_burst=config.packet_burst,
+        user_events_per_s=config.user_events_per_s,
+        user_event_burst=config.user_event_burst,
+        client_events_per_s=config.client_events_per_s,
+        client_event_burst=config.client_event_burst,
         outbox_bytes=config.outbox_bytes,
         outbox_age_s=config.outbox_age_s,
         # Heartbeats may be late by a twentieth of the shortest of their intervals.

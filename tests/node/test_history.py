@@ -67,7 +67,7 @@ class Library:
 
     def __init__(self, rules: HistoryRules = RULES, **more: Any) -> None:
         self.store = Store()
-        node_rules = NodeRules(packets_per_s=1e6, packet_burst=1e6)
+        node_rules = NodeRules(packets_per_s=1e6, packet_burst=1e6, user_events_per_s=0, client_events_per_s=0)
         self.world = World(node_rules, history_store=self.store, history_rules=rules, **more)
         self.history = self.world.node.history
         self.history.begin()

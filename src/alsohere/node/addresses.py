@@ -9,24 +9,10 @@ machines. What keeps sids from being guessed is their 120 bits; this keeps the g
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
-from alsohere.node.rates import MAX_REMEMBERED, Buckets
+from alsohere.node.rates import MAX_REMEMBERED, Buckets, network
 
 BAD_REQUESTS_PER_S = 10.0
 BAD_REQUEST_BURST = 200.0
-
-
-def network(address: str) -> str:
-    """What counts as one address: for IPv6 the first 64 bits, for every machine has all the rest to itself."""
-    if ":" not in address:
-        return address
-    try:
-        known = ip_address(address.partition("%")[0])
-    except ValueError:  # what a trusted proxy passes on need not be one
-        return address
-    mapped = getattr(known, "ipv4_mapped", None)
-    return known.exploded[:19] if mapped is None else str(mapped)
 
 
 class Allowance:

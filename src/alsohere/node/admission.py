@@ -15,8 +15,8 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from alsohere.errors import CloseCode, Disconnect, LimitReached, PacketError, Refusal
-from alsohere.node.addresses import network
 from alsohere.node.connection import Connection
+from alsohere.node.rates import network
 from alsohere.session.events import ConnectAsked
 from alsohere.session.session import MAX_AUTH_BYTES
 from alsohere.types import User, Vouched

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from alsohere.domain.access import check_granted, check_ranking_granted, check_room
-from alsohere.errors import BadRequest, Disconnect, Forbidden, RateExceeded, Refusal
+from alsohere.errors import BadRequest, Disconnect, Forbidden, Refusal
 from alsohere.node.answer import Answer, Command
 from alsohere.node.connection import Connection
 from alsohere.node.inbox_commands import INBOX_COMMANDS
@@ -46,7 +46,7 @@ def execute(node: Node, connection: Connection, name: str, event: EventReceived)
         rooms = command.rooms(argument)
         for room in rooms:
             check_room(room)
-        check_rate(connection)
+        node.rates.spend(connection)
         if command.action == "ranking":
             check_ranking_granted(connection.user, argument.prefix)
         elif command.action is not None:
@@ -88,13 +88,6 @@ async def authorize(node: Node, connection: Connection, action: str, room: str) 
         verdict = await verdict
     if not verdict:
         raise Forbidden("This user may not do that in this room.")
-
-
-def check_rate(connection: Connection) -> None:
-    """RateExceeded while the client's bucket is empty."""
-    retry_after_ms = connection.peer.retry_after_ms()
-    if retry_after_ms is not None:
-        raise RateExceeded("Too many commands; slow down.", retry_after_ms=retry_after_ms)
 
 
 def _argument(decoder: msgspec.json.Decoder[Any], event: EventReceived) -> Any:

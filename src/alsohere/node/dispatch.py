@@ -80,7 +80,7 @@ class Dispatch:
         self, connection: Connection, handler: Handler, event: EventReceived | BinaryEventReceived, answer: Answer
     ) -> Coroutine[Any, Any, None] | None:
         try:
-            commands.check_rate(connection)
+            self._node.rates.spend(connection)
             raw = isinstance(event, EventReceived)
             args = [socketio.decode_value(arg) for arg in event.args] if raw else event.args  # type: ignore[arg-type]
             result = handler.function(connection, *handler.fit(args))

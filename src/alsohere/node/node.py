@@ -38,6 +38,7 @@ from alsohere.node.lock_desk import LockDesk, Receipts
 from alsohere.node.metrics import Metrics
 from alsohere.node.outbox import Outbox, OutboxRules
 from alsohere.node.peer import Peer
+from alsohere.node.rates import EventRates
 from alsohere.node.webhooks import WebhookRules, Webhooks
 from alsohere.node.wheel import Wheel
 from alsohere.ports import Alarm, Authenticator, HistoryStore, InboxStore, LockStore, Rooms, TokenVerifier, WebhookStore
@@ -67,6 +68,10 @@ class NodeRules(msgspec.Struct, frozen=True):
     locks_per_connection: int = 32
     packets_per_s: float = 50.0
     packet_burst: float = 200.0
+    user_events_per_s: float = 200.0
+    user_event_burst: float = 1_000.0
+    client_events_per_s: float = 5_000.0
+    client_event_burst: float = 20_000.0
     outbox_bytes: int = 256 * 1024
     outbox_age_s: float = 10.0
     wheel_resolution_s: float = 0.05
@@ -121,6 +126,7 @@ class Node:
         self.hooks = hooks
         self.clock = clock
         self.metrics = Metrics()
+        self.rates = EventRates(rules, clock, self.metrics)
         self.verify_token = token_verifier
         self.draining = False
         self.peers: dict[str, Peer] = {}

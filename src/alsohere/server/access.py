@@ -20,9 +20,8 @@ from starlette.requests import Request
 from alsohere.config import Config
 from alsohere.domain.api_key import ApiKey, Scope, hash_of, is_key
 from alsohere.errors import Forbidden, RateExceeded, Unauthenticated, Unavailable
-from alsohere.node.addresses import network
 from alsohere.node.metrics import Metrics
-from alsohere.node.rates import Buckets
+from alsohere.node.rates import Buckets, network
 from alsohere.ports import KeyStore
 from alsohere.server.proxies import ProxyRule
 from alsohere.types import Clock

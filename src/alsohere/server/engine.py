@@ -109,6 +109,7 @@ class Engine:
         if self._bad_requests.spend(client, self.node.clock.now_s()):
             return error
         self.node.metrics.refused("rate")
+        self.node.metrics.limited["address"] += 1
         return EngineError(BAD_REQUEST, "Too many bad requests of this address; slow down", status=429)
 
     def open(self, handshake: Handshake, asked: EngineRequest) -> Peer:

@@ -132,7 +132,8 @@ class PresenceApi:
     def kick(self, asked: UserAsked) -> KickAnswer:
         """End every connection of a user, in all namespaces, within a second.
 
-        Nobody else's ends, even if it shares a transport. Their clients stay away until the page is loaded again; a token that is still valid lets them in then.
+        Nobody else's ends, even if it shares a transport. Their clients stay away until the page is loaded again; a token that is
+        still valid lets them in then.
         """
         return KickAnswer(self._node.kick(asked.id))
 
