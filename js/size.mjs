@@ -3,8 +3,9 @@ import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-// The store: 4.6 kB for presence, 1.9 for locks, 2.7 for the inbox. The elements: 6 for the two that show faces, 3.9 for <also-editing>, 3.2 for the other two.
-const LIMITS = { "src/index.ts": 9.25 * 1024, "src/bundle.ts": 22.75 * 1024 };
+// The store: 4.6 kB for presence, 1.9 for locks, 2.7 for the inbox. The elements: 6 for the two that show faces, 3.9 for <also-editing>, 3.2 for the two that show
+// a place and a ranking, 7.5 for the inbox and its toasts.
+const LIMITS = { "src/index.ts": 9.25 * 1024, "src/bundle.ts": 30 * 1024 };
 
 let tooBig = false;
 for (const [entry, limit] of Object.entries(LIMITS)) {

@@ -5,4 +5,4 @@ import { setHome } from "./elements/index.js";
 setHome(serverUrl(new URL(".", import.meta.url).href));
 
 export * from "./index.js";
-export { AlsoEditing, AlsoHere, AlsoOnline, AlsoProgress, AlsoRanking, texts } from "./elements/index.js";
+export { AlsoEditing, AlsoHere, AlsoInbox, AlsoOnline, AlsoProgress, AlsoRanking, AlsoToasts, texts } from "./elements/index.js";

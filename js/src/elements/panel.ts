@@ -1,55 +1,27 @@
-/*
- * A list of people behind a button. The browser's popover does the layering and the closing (Escape, a click elsewhere); here is what it does
- * not do in a shadow root: its place, aria-expanded, focus in on opening and back on Escape, and closing when focus moves on.
- *
- * `toggle` comes only after the panel may have been painted, so it is filled in `beforetoggle`, and put in its place before the next frame:
- * until it is shown it has no size.
- */
+/* A list of people behind a button. */
 import type { RoomSnapshot } from "../core/copy.js";
 import type { Member } from "../core/wire.js";
 import { paint } from "./faces.js";
-import { arrange, make, placeBeside } from "./float.js";
+import { arrange, make } from "./float.js";
 import { describe, order } from "./people.js";
+import { Popup } from "./popup.js";
 import { texts } from "./texts.js";
 
-export class Panel {
-  readonly root = make("div", "panel");
+export class Panel extends Popup {
   #title = make("div", "title");
   #list = make("ul", "people");
   #rest = make("p", "rest");
   #items = new Map<string, HTMLLIElement>();
-  #opening = false;
 
-  constructor(
-    private readonly button: HTMLButtonElement,
-    title: string,
-    private readonly onToggle: (open: boolean) => void,
-  ) {
-    const { root } = this;
-    root.popover = "auto";
-    root.tabIndex = -1;
-    root.setAttribute("role", "dialog");
-    root.setAttribute("aria-label", title);
+  constructor(button: HTMLButtonElement, title: string, onToggle: (open: boolean) => void) {
+    super(button, title, onToggle);
     this.#title.textContent = title;
     this.#list.setAttribute("role", "list");
-    root.append(this.#title, this.#list, this.#rest);
-    button.popoverTargetElement = root;
-    button.setAttribute("aria-haspopup", "dialog");
-    button.setAttribute("aria-expanded", "false");
-    root.addEventListener("beforetoggle", (event) => this.#toggles((event as ToggleEvent).newState === "open"));
-    root.addEventListener("toggle", (event) => this.#toggled((event as ToggleEvent).newState === "open"));
-    root.addEventListener("keydown", ({ key }) => key === "Escape" && button.focus());
-    root.addEventListener("focusout", ({ relatedTarget }) => {
-      if (relatedTarget && !root.contains(relatedTarget as Node) && relatedTarget !== button) root.hidePopover();
-    });
-  }
-
-  get open(): boolean {
-    return this.root.matches(":popover-open");
+    this.root.append(this.#title, this.#list, this.#rest);
   }
 
   show(snapshot: RoomSnapshot): void {
-    if (!this.open && !this.#opening) return;
+    if (!this.open) return;
     const members = order(snapshot);
     const ids = new Set(members.map(({ id }) => id));
     for (const id of this.#items.keys()) if (!ids.has(id)) this.#items.delete(id);
@@ -59,23 +31,8 @@ export class Panel {
     this.place();
   }
 
-  place = (): void => {
-    if (this.open) placeBeside(this.root, this.button, false);
-  };
-
-  #toggles(open: boolean): void {
-    this.#opening = open;
-    this.onToggle(open);
-    this.#opening = false;
-    if (open) requestAnimationFrame(this.place);
-  }
-
-  #toggled(open: boolean): void {
-    this.button.setAttribute("aria-expanded", String(open));
-    if (open) this.root.focus();
-    else this.#list.replaceChildren();
-    const change = open ? addEventListener : removeEventListener;
-    for (const name of ["scroll", "resize"]) change(name, this.place, { capture: true });
+  protected override closed(): void {
+    this.#list.replaceChildren();
   }
 
   #item(member: Member, self: boolean): HTMLLIElement {

@@ -89,4 +89,43 @@ export const texts = {
   still: "I am still editing",
   giveUp: "Hand over",
   left_s: (seconds: number): string => `${seconds} s`,
+
+  /** <also-inbox>, and what <also-toasts> has in common with it. */
+  inbox: {
+    title: "Inbox",
+    /** The name of the bell. */
+    label: (count: number): string => (count ? `Inbox, ${count} unread` : "Inbox, nothing unread"),
+    /** The lists to choose from. */
+    lists: { inbox: "All", unread: "Unread", archived: "Archive" },
+    list: "Which",
+    category: "Category",
+    everything: "All categories",
+    /** What categories are called; others by their own name. */
+    categories: {
+      announcement: "Announcement",
+      reminder: "Reminder",
+      subscription: "Subscription",
+      publication: "Publication",
+      system: "System",
+      message: "Message",
+    } as Record<string, string>,
+    digest: (count: string, topic: string): string => `${count} new in ${topic}`,
+    isUnread: "Unread:",
+    now: "now",
+    read: "Mark as read",
+    unread: "Mark as unread",
+    archive: "Archive",
+    back: "Put back",
+    allRead: "Mark all as read",
+    more: "Show more",
+    close: "Close",
+    loading: "Loading…",
+    empty: { inbox: "Nothing here yet.", unread: "Nothing unread. Well done.", archived: "Nothing is archived." },
+    offline: "Offline. What you mark now is sent when you are back.",
+    refused: "Sign in to see your messages.",
+    failed: "That did not work. It is as it was.",
+    /** Many came at once. */
+    several: (count: number): string => `${count} more in your inbox`,
+    toasts: "New messages",
+  },
 };
