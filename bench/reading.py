@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from statistics import mean
+from statistics import median
 
 from databases import sqlite_file
 from locking import CLIENTS, UNLIMITED
@@ -70,5 +70,5 @@ def history(peer: Peer, effort: Effort) -> Sample:
                     us[rig].append(answer["server_cpu_s"] / answer["entered"] * 1e6)
         if not written(one):
             raise Stuck("no visit was recorded")
-    with_it, without_it = mean(us[recording]), mean(us[plain])
+    with_it, without_it = median(us[recording]), median(us[plain])
     return {"history_us": with_it - without_it, "history_percent": (with_it / without_it - 1) * 100}
