@@ -13,7 +13,7 @@ ACQUIRE = '420["lock:acquire",{"lock":"/documents/%d"}]'
 RELEASE = '421["lock:release",{"lock":"/documents/%d"}]'
 WATCH = '420["room:watch",{"rooms":["/document"],"watch":"full"}]'
 # Nobody works so fast: without this, the limit on what one client may send would be measured.
-UNLIMITED = {"ALSOHERE_PACKETS_PER_S": "1000000", "ALSOHERE_PACKET_BURST": "1000000"}
+UNLIMITED = {"ALSOHERE_PACKETS_PER_S": "1000000", "ALSOHERE_PACKET_BURST": "1000000", "ALSOHERE_USER_EVENTS_PER_S": "0"}
 
 
 def lock_pairs(database: Database, peer: Peer, effort: Effort) -> Sample:

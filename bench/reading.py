@@ -43,7 +43,8 @@ def visits(peer: Peer, effort: Effort) -> Sample:
         rig.connect(CLIENTS, "")
         rig.pairs(CLIENTS, 0.1, ENTER, LEAVE)
         start_s, before = time.monotonic(), written(url)
-        rig.pairs(CLIENTS, effort.pairs_s, ENTER, LEAVE)
+        if rig.pairs(CLIENTS, effort.pairs_s, ENTER, LEAVE)["refused"]:
+            raise Stuck("some were refused to enter or leave")
         return {"visits_per_s": (written(url) - before) / (time.monotonic() - start_s)}
 
 
