@@ -133,8 +133,8 @@ ARGUMENTS = {
 }
 
 
-# These need somebody else, or the application's word: tests/node/test_lock_desk.py, tests/node/test_inbox_desk.py.
-NOT_ALONE = {"lock:hand_over", "lock:take", "message:send", "push:send"}
+# These need somebody else, the application's word, or a key: tests/node/test_lock_desk.py, test_inbox_desk.py, tests/server/test_offline.py.
+NOT_ALONE = {"lock:hand_over", "lock:take", "message:send", "push:send", "webpush:subscribe", "webpush:unsubscribe"}
 
 
 def test_every_field_of_an_answer_is_described(server: ServerProcess):

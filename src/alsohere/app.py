@@ -29,10 +29,13 @@ from alsohere.node.node import Node
 from alsohere.server.access import Access
 from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_websocket, serve_engine, serve_websocket
 from alsohere.server.auth import IdentityRule, Tokens
+from alsohere.server.carriers import carriers_of
+from alsohere.server.channels_api import channels_endpoints
 from alsohere.server.engine import Engine
 from alsohere.server.http_api import HttpApi
 from alsohere.server.inbox_api import inbox_endpoints
 from alsohere.server.lock_api import lock_endpoints
+from alsohere.server.offline import OfflineDelivery
 from alsohere.server.origin import OriginRule
 from alsohere.server.presence_api import presence_endpoints
 from alsohere.server.problems import problem
@@ -117,7 +120,7 @@ class AlsoHere(Namespace, Messages):
         clock = SystemClock()
         incarnation = secrets.token_hex(4)
         self._pulse = Pulse(clock)
-        self._stores = Stores(self.config, first_fence=clock.wall_ms())
+        self._stores = Stores(self.config, rules.routes(self.config), first_fence=clock.wall_ms())
         self._serves_alone = False
         self.node = Node(
             rooms=MemoryRooms(epoch=incarnation),
@@ -142,6 +145,7 @@ class AlsoHere(Namespace, Messages):
             webhook_rules=rules.webhook_rules(self.config),
         )
         self._sender = self._new_sender(clock)
+        self._delivery = self._new_delivery(clock)
         self._pulse.advance = self.node.advance
         self.node.metrics.store = self._stores.figures
         self.engines = {"/socket.io/": self.engine(self.node.session_rules)}
@@ -153,6 +157,7 @@ class AlsoHere(Namespace, Messages):
                 *reading_endpoints(self.node),
                 *push_endpoints(self.node),
                 *inbox_endpoints(self.node),
+                *channels_endpoints(self._stores.offline, apprise=self.config.apprise),
                 *webhook_endpoints(self.node, self._stores.webhooks, self._replayed),
                 *token_endpoints(self.tokens),
             ],
@@ -182,6 +187,16 @@ class AlsoHere(Namespace, Messages):
         sender = WebhookSender(self._stores.webhooks, url, secret.get_secret_value(), self.node.metrics.webhooks, clock.wall_ms)
         self.node.webhooks.sent_soon = sender.wake
         return sender
+
+    def _new_delivery(self, clock: SystemClock) -> OfflineDelivery | None:
+        store, ways, routes = self._stores.offline, self.node.inbox.ways, rules.routes(self.config)
+        ways.store, ways.routes, ways.private = store, routes, self.config.webpush_private_addresses
+        carriers = carriers_of(self.config, store, self.node.webhooks)
+        if not carriers:
+            return None
+        delivery = OfflineDelivery(store, routes, carriers, self.node.metrics.offline, clock.wall_ms)
+        ways.wake = delivery.wake
+        return delivery
 
     def _replayed(self) -> None:
         if self._sender is not None:
@@ -428,14 +443,16 @@ class AlsoHere(Namespace, Messages):
             self.node.history.begin()
             self.node.inbox.begin()
             self.node.webhooks.begin()
+            self.node.inbox.ways.wake()
         try:
             yield
         finally:
             await self.node.drain(HANDSHAKE_SHUTDOWN_S)
             self._pulse.stop()
             await self.identities.close()
-            if self._sender is not None:
-                await self._sender.close()
+            for sender in (self._delivery, self._sender):
+                if sender is not None:
+                    await sender.close()
             await self._stores.close()
 
     def run(self, host: str | None = None, port: int | None = None) -> None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import webbrowser
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from threading import Timer
 from typing import Any
@@ -19,6 +20,7 @@ import structlog
 
 from alsohere.__about__ import VERSION
 from alsohere.app import AlsoHere
+from alsohere.cli_demo import guests
 from alsohere.cli_keys import key
 from alsohere.cli_remote import notify, online, push
 from alsohere.cli_webhooks import webhooks
@@ -111,12 +113,14 @@ def _log_to_stderr(config: Config) -> None:
 def demo(host: str | None = None, port: int | None = None, opens: bool = True) -> None:
     """Start with sample pages and nothing to configure; what it keeps ends with it."""
     with tempfile.TemporaryDirectory(prefix="alsohere-demo-") as folder:
-        here = _load(**_settings(host, port, dev=True, database_url=f"sqlite:///{folder}/alsohere.db"))
+        database = f"sqlite:///{folder}/alsohere.db"
+        here = _load(**_settings(host, port, dev=True, database_url=database, messages_between_users=True))
         _show_demo(here, opens=opens)
 
 
 def _show_demo(here: AlsoHere, *, opens: bool) -> None:
     here.add_demo()
+    here.authenticate(guests(here))
     address = _address(here.config)
     click.echo(
         f"\n  alsohere {VERSION} · demo · memory, and a SQLite file that ends with it\n"
@@ -285,6 +289,21 @@ def token(user: str, name: str, ttl_s: float, rooms: tuple[str, ...]) -> None:
 def secret() -> None:
     """Print a new secret for ALSOHERE_SECRET."""
     click.echo(secrets.token_urlsafe(36))
+
+
+@main.command()
+def vapid() -> None:
+    """Print a new key pair for Web Push: the private key is ALSOHERE_VAPID_PRIVATE_KEY, the public one is for your page."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    except ImportError:
+        raise click.ClickException('this needs: pip install "alsohere[webpush]"') from None
+    key = generate_private_key(SECP256R1())
+    raw = key.private_numbers().private_value.to_bytes(32, "big")
+    public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    for name, part in (("private", raw), ("public", public)):
+        click.echo(f"{name} {urlsafe_b64encode(part).rstrip(b'=').decode()}")
 
 
 for command in (online, push, notify, key, webhooks):

@@ -8,7 +8,7 @@ Lists are separated by commas or spaces. An empty variable is like none: compose
 from __future__ import annotations
 
 import difflib
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from alsohere.errors import ConfigError
 
 PREFIX = "ALSOHERE_"
 MIN_SECRET_BYTES = 32
+VAPID_BYTES = 32
 
 
 def _split(value: Any) -> Any:
@@ -131,6 +132,14 @@ class Config(BaseSettings):
     webhook_rooms: Words = Field(("*",), description="rooms whose events are told; exact, or a prefix and *, as in /posts/*")
     webhook_retention_days: int = Field(7, ge=1, le=365, description="days that an event can be told again")
 
+    # -- Other ways to reach people ----------------------------------------------------------------------------------
+    apprise: bool = Field(False, description="send to the Apprise URLs of users (e-mail and some hundred others)")
+    vapid_private_key: SecretStr | None = Field(None, description="switches Web Push on; make one with: alsohere vapid")
+    vapid_subject: str | None = Field(None, description="whom push services can write to: mailto:… or https://…")
+    webpush_private_addresses: bool = Field(
+        False, description="for tests: subscriptions may lead to private addresses, and to http"
+    )
+
     # -- Limits ------------------------------------------------------------------------------------------------------
     connections: int = Field(18_000, ge=1, description="sessions of one process; also kept below 90 % of its open files")
     connections_per_user: int = Field(100, ge=1, description="connections of one user")
@@ -170,6 +179,8 @@ class Config(BaseSettings):
             raise ValueError("workers above 1 need REDIS_URL: processes can only share presence through it")
         if self.webhook_url is not None:
             check_webhook(self.webhook_url, self.webhook_secret)
+        if self.vapid_private_key is not None:
+            check_vapid(self.vapid_private_key, self.vapid_subject)
         return self
 
     @classmethod
@@ -222,6 +233,22 @@ def check_webhook(url: str, secret: SecretStr | None) -> None:
         key = b""
     if not 24 <= len(key) <= 64:
         raise ValueError("webhook_secret must be whsec_ and 24 to 64 bytes in base64; make one with: alsohere webhooks secret")
+
+
+def check_vapid(key: SecretStr, subject: str | None) -> None:
+    """See that push services will take what is signed with it.
+
+    Raises:
+        ValueError: no.
+    """
+    try:
+        raw = urlsafe_b64decode(key.get_secret_value() + "==")
+    except ValueError:
+        raw = b""
+    if len(raw) != VAPID_BYTES:
+        raise ValueError("vapid_private_key must be 32 bytes in base64url; make one with: alsohere vapid")
+    if not (subject or "").startswith(("mailto:", "https://")):
+        raise ValueError("vapid_subject must be mailto:… or https://…, so that a push service can reach you")
 
 
 def environment_names() -> dict[str, str]:

@@ -14,6 +14,7 @@ from alsohere.domain.api_key import ApiKey
 from alsohere.domain.history import Batch, Day, Erased, Erasure, RankedRoom, RoomReading, UserData
 from alsohere.domain.lock import Audit, LockRecord, Outcome
 from alsohere.domain.locks import Mint
+from alsohere.domain.offline import Case, Channel, Errand, Subscription
 from alsohere.domain.presence import Transition
 from alsohere.domain.roster import Roster
 from alsohere.domain.webhook import EventState, Happening, WebhookEvent
@@ -278,6 +279,39 @@ class WebhookStore(Protocol):
 
     async def log(self, state: EventState | None, before: int | None, limit: int) -> list[WebhookEvent]:
         """The newest of a state, or of all, with ids below that one, newest first."""
+
+
+class OfflineStore(Protocol):
+    """Notifications that go other ways if they are not delivered here in time, and the ways by which users can be reached.
+
+    Guarantees:
+        Durability: what `send` of the inbox has acknowledged has its errands; what `settle` has kept is on the disk.
+    Times are ms since the epoch. Everything raises Unavailable; then nothing changed.
+    """
+
+    async def take(self, channel: Channel, now_ms: int, most: int) -> list[Case]:
+        """Errands of a channel that are due, the longest due first, with what decides about them."""
+
+    async def settle(self, errands: Sequence[Errand], new: Sequence[Errand] = ()) -> None:
+        """Keep what became of errands, and new ones."""
+
+    async def prune(self, before_ms: int, most: int) -> int:
+        """Remove at most so many that were done before; returns how many."""
+
+    async def reached_by(self, user: str) -> tuple[tuple[str, ...], tuple[Subscription, ...]]:
+        """A user's URLs and browsers."""
+
+    async def set_apprise(self, user: str, urls: Sequence[str]) -> None:
+        """Replace a user's URLs."""
+
+    async def subscribe(self, user: str, subscription: Subscription, now_ms: int, most: int) -> None:
+        """Keep a browser of a user; it is nobody else's from now on.
+
+        Refusals: LimitReached: the user has so many others already.
+        """
+
+    async def unsubscribe(self, endpoint: str, user: str | None = None) -> bool:
+        """Forget a browser, if it is that user's; returns whether it was known."""
 
 
 class Sink(Protocol):

@@ -9,6 +9,7 @@ from alsohere.domain.attention import PRESETS, Category
 from alsohere.domain.drafts import check_category
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.lock import LockRules
+from alsohere.domain.offline import Routes
 from alsohere.domain.webhook import EVENTS
 from alsohere.errors import BadRequest, ConfigError
 from alsohere.node.expiry import ExpiryRules
@@ -120,3 +121,13 @@ def webhook_rules(config: Config) -> WebhookRules:
         rooms=config.webhook_rooms,
         retention_s=config.webhook_retention_days * 86_400.0,
     )
+
+
+def routes(config: Config) -> Routes:
+    """Which notifications go other ways if they are not delivered here in time.
+
+    Raises:
+        ConfigError: a category is not described as one.
+    """
+    ways = {"webhook": config.webhook_url, "webpush": config.vapid_private_key, "apprise": config.apprise}
+    return Routes(inbox_rules(config).categories, frozenset(way for way, found in ways.items() if found))

@@ -8,10 +8,12 @@ from alsohere.backends.memory_history import MemoryHistory
 from alsohere.backends.memory_inbox import MemoryInbox
 from alsohere.backends.memory_keys import MemoryKeys
 from alsohere.backends.memory_locks import MemoryLocks
+from alsohere.backends.memory_offline import MemoryOffline
 from alsohere.backends.memory_webhooks import MemoryWebhooks
 from alsohere.config import Config
+from alsohere.domain.offline import Routes
 from alsohere.node.metrics import StoreFigures
-from alsohere.ports import HistoryStore, InboxStore, KeyStore, LockStore, WebhookStore
+from alsohere.ports import HistoryStore, InboxStore, KeyStore, LockStore, OfflineStore, WebhookStore
 
 if TYPE_CHECKING:
     from alsohere.backends.sql.store import Store
@@ -22,37 +24,42 @@ class Stores:
 
     Args:
         config: the settings. The database is not looked at before it is used.
+        routes: which notifications go other ways too.
         first_fence: for locks in memory, see there; ids of notifications begin above it too.
     """
 
-    def __init__(self, config: Config, first_fence: int) -> None:
+    def __init__(self, config: Config, routes: Routes, first_fence: int) -> None:
         self._database: Store | None = None
         self.locks: LockStore
         self.history: HistoryStore
         self.inbox: InboxStore
         self.keys: KeyStore
         self.webhooks: WebhookStore
+        self.offline: OfflineStore
         if config.keeps_nothing:
             locks = MemoryLocks(first_fence)
             inbox = MemoryInbox(first_fence)
             self.keys = MemoryKeys()
             self.locks, self.history, self.inbox = locks, MemoryHistory(locks, inbox), inbox
             self.webhooks = MemoryWebhooks(first_fence)
+            self.offline = MemoryOffline(inbox, routes)
             return
         # Imported here: SQLAlchemy is a fifth of a second and 12 MB.
         from alsohere.backends.sql.history import SqlHistory
         from alsohere.backends.sql.inbox import SqlInbox
         from alsohere.backends.sql.keys import SqlKeys
         from alsohere.backends.sql.locks import SqlLocks
+        from alsohere.backends.sql.offline import SqlOffline
         from alsohere.backends.sql.store import Store
         from alsohere.backends.sql.webhooks import SqlWebhooks
 
         self._database = Store(config.database_url.get_secret_value())
         self.locks = SqlLocks(self._database.writer)
         self.history = SqlHistory(self._database)
-        self.inbox = SqlInbox(self._database)
+        self.inbox = SqlInbox(self._database, routes)
         self.keys = SqlKeys(self._database)
         self.webhooks = SqlWebhooks(self._database)
+        self.offline = SqlOffline(self._database)
 
     @property
     def figures(self) -> StoreFigures | None:

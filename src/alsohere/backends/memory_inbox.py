@@ -48,6 +48,7 @@ class MemoryInbox(MemoryFollows):
     def __init__(self, first_id: int) -> None:
         super().__init__()
         self._id = first_id
+        self.was_sent: Callable[[Notice, Sequence[str]], None] = lambda _notice, _users: None
         self._notices: dict[int, Notice] = {}  # by id, which is the order of sending
         self._keys: dict[tuple[str, str], int] = {}
         self._key_of: dict[int, tuple[str, str]] = {}
@@ -90,6 +91,7 @@ class MemoryInbox(MemoryFollows):
             self._key_of[notice.id] = draft.scope, draft.key
         for user in to:
             self._put(notice.id, user, NEW)
+        self.was_sent(notice, to)
         return Sent(notice.id, to, frozenset(user for user in to if is_muted(notice, self.preferences_of(user))), notice)
 
     def mark(self, user: str, marking: Marking, now_ms: int, done: Callable[[Marked | Refusal], None]) -> None:
@@ -260,6 +262,10 @@ class MemoryInbox(MemoryFollows):
 
     def _kept(self, notice_id: int) -> Notice | None:
         return None if notice_id in self._recalled else self._notices.get(notice_id)
+
+    def marks_of(self, notice: Notice, user: str) -> Marks | None:
+        """What a user did with a notice; None if it is not in their inbox."""
+        return self._marks(notice, user)
 
     def _marks(self, notice: Notice, user: str) -> Marks | None:
         return self._rows[notice.id].get(user, NEW if notice.audience == "everyone" else None)

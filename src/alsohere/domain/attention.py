@@ -76,6 +76,11 @@ def is_quiet(quiet: Quiet | None, minute: int) -> bool:
     return begin <= minute < end if begin <= end else minute >= begin or minute < end
 
 
+def quiet_minutes(quiet: Quiet | None, minute: int) -> int:
+    """How many minutes of quiet hours are left at a minute of the user's day; 0: it is in none."""
+    return 0 if quiet is None or not is_quiet(quiet, minute) else (_minute(quiet.to) - minute) % 1440
+
+
 def check_quiet(quiet: Quiet) -> Quiet:
     """The same, if its times are some; whether there is such a zone, the caller asks.
 

@@ -17,6 +17,7 @@ from alsohere.facts import LockChanged, LockLost
 EVENTS = (
     *("member.entered", "member.left", "room.occupied", "room.vacated", "user.online", "user.offline"),
     *("lock.acquired", "lock.released", "lock.handed_over", "lock.taken", "notification.delivered", "notification.read"),
+    "notification.pending",
 )
 SNAPSHOT_NEEDED = "snapshot.needed"
 """Always sent: what was told before may be wrong by now. The server has begun anew, or has lost events."""

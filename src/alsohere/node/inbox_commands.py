@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from alsohere.domain.attention import check_quiet
-from alsohere.domain.drafts import check_category, check_topic, check_users
+from alsohere.domain.drafts import check_category, check_filter, check_topic, check_users
 from alsohere.domain.inbox import shown
 from alsohere.errors import BadRequest, Forbidden, LimitReached, Refusal
 from alsohere.node.answer import Answer, Command
 from alsohere.node.connection import Connection
 from alsohere.node.hooks import check_event
 from alsohere.node.lock_desk import person_of
+from alsohere.node.ways import subscribe, unsubscribe
 from alsohere.node.zones import check_zone
 from alsohere.notices import Draft, Filter, Marked, Marking, Page, Preferences, SendResult
 from alsohere.wire import events
@@ -48,7 +49,7 @@ def _list(node: Node, connection: Connection, command: events.InboxList, answer:
         limit=command.limit,
         digest=command.digest,
     )
-    node.spawn(_answer_list(node, connection.user.id, which, answer))
+    node.spawn(_answer_list(node, connection.user.id, check_filter(which), answer))
 
 
 async def _answer_list(node: Node, user: str, which: Filter, answer: Answer) -> None:
@@ -220,6 +221,8 @@ INBOX_COMMANDS = {
     "inbox:preferences": Command(_preferences),
     "topic:follow": Command(_follow, "follow", _topic),
     "topic:unfollow": Command(_unfollow),
+    "webpush:subscribe": Command(subscribe),
+    "webpush:unsubscribe": Command(unsubscribe),
     "message:send": Command(_send, "message", subjects=_receivers, permit=_may_write),
     "push:send": Command(_push, "push", subjects=_pushed_to, permit=_may_push),
 }

@@ -23,6 +23,7 @@ from alsohere.node.calendar import Calendar
 from alsohere.node.connection import Connection
 from alsohere.node.deliveries import Choose, Parcel, parcel
 from alsohere.node.waiting import outcome_of
+from alsohere.node.ways import Ways
 from alsohere.node.zones import minute_of_day
 from alsohere.notices import (
     Draft,
@@ -91,6 +92,7 @@ class InboxDesk:
         self._arrivals = Arrivals(node, store, self._wishes, self._choice)
         self.deliveries = self._arrivals.deliveries
         self.badges = Badges(node, store, self._connections, self._receivers)
+        self.ways = Ways()
         self._write_s = 0.0
         self._calendar = Calendar(node, store, rules.retention_s, self._started, self._withdrawn)
 
@@ -151,6 +153,7 @@ class InboxDesk:
         notice = sent.notice
         if notice is None:
             return SendResult(sent.id, {})
+        self.ways.was_sent(notice)
         reached = self._tell(sent, notice) if is_open(notice, self._now_ms()) else {}
         if notice.audience == "everyone":
             return SendResult(sent.id, {EVERYBODY: RecipientResult(reached.get(EVERYBODY, 0), stored=True)})

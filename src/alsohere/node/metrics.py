@@ -32,6 +32,7 @@ class Metrics:
         "internal_errors",
         "leaves",
         "limited",
+        "offline",
         "opened",
         "refusals",
         "slow_closed",
@@ -52,6 +53,7 @@ class Metrics:
         self.internal_errors = 0
         self.slow_closed = 0
         self.webhooks: Counter[str] = Counter()  # delivered, failed, given_up
+        self.offline: Counter[tuple[str, str]] = Counter()  # (channel; sent, failed, given_up)
         self.store: StoreFigures | None = None
 
     def internal_error(self) -> None:

@@ -27,7 +27,7 @@ from alsohere.types import ONLINE
 if TYPE_CHECKING:
     from alsohere.domain.presence import Transition
     from alsohere.node.node import Node
-    from alsohere.notices import Receipt
+    from alsohere.notices import Notification, Receipt
     from alsohere.ports import WebhookStore
 
 WRITE_S = 0.25
@@ -123,6 +123,15 @@ class Webhooks:
         """A notification was delivered to somebody, or read by them."""
         kind = "notification.read" if read else "notification.delivered"
         self._put(kind, f"user:{receipt.user}", {"notification": receipt.id, "user": receipt.user})
+
+    async def pending(self, user: str, notification: Notification) -> None:
+        """A notification did not reach somebody here: the application may know another way.
+
+        Raises:
+            Unavailable: that could not be written.
+        """
+        self._put("notification.pending", f"user:{user}", {"user": user, "notification": notification})
+        await self._position(self._noted)
 
     def _put(self, kind: str, subject: str, data: dict[str, Any]) -> None:
         self.begin()

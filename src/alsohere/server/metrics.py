@@ -46,9 +46,13 @@ COUNTERS = {
     "alsohere_webhook_events_written": "Events for the application that were written to the database",
     "alsohere_webhook_events_dropped": "Events that were dropped because too many waited for the database",
     "alsohere_webhook_requests": "Events that were sent, by outcome: delivered, failed (to be sent again), given_up",
+    "alsohere_offline_sends": "Sends by other ways, by channel and outcome: sent, failed (to be tried again), given_up",
     "alsohere_visits_dropped": "Visits that were dropped because too many waited for the database",
     "alsohere_internal_errors": "Errors of this server or its application's handlers",
 }
+
+
+_OFFLINE = "alsohere_offline_sends"
 
 
 class NodeCollector(Collector):
@@ -118,6 +122,10 @@ class NodeCollector(Collector):
             for label_value, amount in counts.items():
                 family.add_metric([label_value], amount)
             yield family
+        ways = CounterMetricFamily(_OFFLINE, COUNTERS[_OFFLINE], labels=["channel", "outcome"])
+        for labels, amount in metrics.offline.items():
+            ways.add_metric(list(labels), amount)
+        yield ways
 
 
 def _info() -> Metric:

@@ -191,6 +191,32 @@ class TopicUnfollow(msgspec.Struct):
     topic: str
 
 
+class SubscriptionKeys(msgspec.Struct):
+    """What a notification is encrypted with for a browser."""
+
+    p256dh: str
+    auth: str
+
+
+class PushSubscription(msgspec.Struct):
+    """What `PushManager.subscribe` gave the page, as JSON."""
+
+    endpoint: str
+    keys: SubscriptionKeys
+
+
+class WebpushSubscribe(msgspec.Struct):
+    """`webpush:subscribe`: reach this browser when the user is not here."""
+
+    subscription: PushSubscription
+
+
+class WebpushUnsubscribe(msgspec.Struct):
+    """`webpush:unsubscribe`."""
+
+    endpoint: str
+
+
 class MessageSend(msgspec.Struct):
     """`message:send`: write to somebody, who gets it now or later."""
 
@@ -229,6 +255,8 @@ COMMANDS: dict[str, type[msgspec.Struct]] = {
     "inbox:preferences": InboxPreferences,
     "topic:follow": TopicFollow,
     "topic:unfollow": TopicUnfollow,
+    "webpush:subscribe": WebpushSubscribe,
+    "webpush:unsubscribe": WebpushUnsubscribe,
     "message:send": MessageSend,
     "push:send": PushSend,
     "user:identify": UserIdentify,

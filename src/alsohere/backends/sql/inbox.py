@@ -20,6 +20,7 @@ from alsohere.backends.sql import follows, inbox_changes, inbox_questions, notic
 from alsohere.backends.sql.outgoing import Outgoing
 from alsohere.backends.sql.store import Store
 from alsohere.domain.drafts import check_draft, check_edit, check_marking
+from alsohere.domain.offline import NOWHERE, Routes
 from alsohere.errors import Refusal
 from alsohere.notices import (
     Arrival,
@@ -53,12 +54,13 @@ class SqlInbox:
 
     Args:
         store: that database.
+        routes: which notifications go other ways too.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, routes: Routes = NOWHERE) -> None:
         self._writer = store.writer
         self._reader = store.reader
-        self._outgoing = Outgoing()
+        self._outgoing = Outgoing(routes)
         self._was_empty = False
         self._has_sent = False
         self._writer.join(self._outgoing)

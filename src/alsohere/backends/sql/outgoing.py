@@ -16,9 +16,11 @@ from sqlalchemy import Connection, bindparam, insert, null, select
 
 from alsohere.backends.sql import follows
 from alsohere.backends.sql.notices import N, insert_all, receiver_row, row_of, slices, stored_key, upsert
-from alsohere.backends.sql.schema import COUNTERS, FOLLOWS, INBOX, NOTIFICATIONS
+from alsohere.backends.sql.offline import first_errands
+from alsohere.backends.sql.schema import COUNTERS, FOLLOWS, INBOX, NOTIFICATIONS, OUTGOING
 from alsohere.domain.attention import is_muted
 from alsohere.domain.inbox import NEW, noticed
+from alsohere.domain.offline import Routes
 from alsohere.errors import Refusal
 from alsohere.notices import Draft, Notice, Preferences, Sent
 from alsohere.ports import PreferencesStep
@@ -40,9 +42,14 @@ _TO_FOLLOWERS = _to_followers()
 
 
 class Outgoing:
-    """Sends that wait for the end of the batch."""
+    """Sends that wait for the end of the batch.
 
-    def __init__(self) -> None:
+    Args:
+        routes: which of them go other ways too.
+    """
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
         self._waiting: list[tuple[Sequence[Draft], int, list[Sent]]] = []
         self._id: int | None = None
         self._somebody_mutes: bool | None = None
@@ -69,7 +76,7 @@ class Outgoing:
         if self._id is None:
             self._id = connection.execute(_LAST).scalar_one_or_none() or 0
         first = self._id
-        writing = _Writing(connection, self._mutes(connection))
+        writing = _Writing(connection, self._routes, somebody_mutes=self._mutes(connection))
         writing.look_up([draft for drafts, _, _ in waiting for draft in drafts])
         for drafts, now_ms, answers in waiting:
             for draft in drafts:
@@ -96,8 +103,10 @@ class Outgoing:
 class _Writing:
     """One flush: what is known, and the rows that come of it."""
 
-    def __init__(self, connection: Connection, somebody_mutes: bool) -> None:
+    def __init__(self, connection: Connection, routes: Routes, *, somebody_mutes: bool) -> None:
         self._connection = connection
+        self._routes = routes
+        self._errands: list[dict[str, Any]] = []
         self._somebody_mutes = somebody_mutes
         self._known: dict[str, int] = {}  # key -> id
         self._wishes: dict[str, Preferences] = {}
@@ -127,6 +136,7 @@ class _Writing:
             to, wishes = self._address(notice)
         else:
             self._rows += [receiver_row(notice, user, NEW) for user in to]
+        self._errands += first_errands(self._routes, notice, to)
         muted = frozenset(user for user in to if user in wishes and is_muted(notice, wishes[user])) if wishes else frozenset()
         return Sent(notice_id, to, muted, notice)
 
@@ -141,5 +151,7 @@ class _Writing:
         """Write it, the content first."""
         insert_all(self._connection, NOTIFICATIONS, self._notices)
         insert_all(self._connection, INBOX, self._rows)
+        if self._errands:
+            self._connection.execute(insert(OUTGOING), self._errands)
         for address in self._to_followers:
             self._connection.execute(_TO_FOLLOWERS, address)

@@ -194,3 +194,43 @@ API_KEYS = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("last_used_ms", BigInteger),
 )
+
+# What is to reach a user by another way if it is not delivered here in time: see domain/offline.py. Without a `channel` it is not
+# decided yet by which ways. A row that is done stays for a while, to be looked at.
+OUTGOING = Table(
+    "outgoing",
+    METADATA,
+    Column("id", BigId, primary_key=True),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("user_id", Name, nullable=False),
+    Column("notification", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("target", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("next_ms", BigInteger, nullable=False),
+    Column("done_ms", BigInteger),
+    Column("error", Text),
+    _partial("ix_outgoing_due", "channel", "next_ms", where="done_ms IS NULL"),
+    _partial("ix_outgoing_done_ms", "done_ms", where="done_ms IS NOT NULL"),
+    Index("ix_outgoing_user_id", "user_id"),
+)
+
+# By which URLs a user can be reached (Apprise).
+CHANNELS = Table(
+    "channels",
+    METADATA,
+    Column("user_id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+# Browsers that can be reached while no page is open (Web Push).
+SUBSCRIPTIONS = Table(
+    "subscriptions",
+    METADATA,
+    Column("endpoint", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("p256dh", Text, nullable=False),
+    Column("auth", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index("ix_subscriptions_user_id", "user_id"),
+)

@@ -1,0 +1,202 @@
+"""Whom a notification did not reach here, and by which other way it is tried: what is decided about it.
+
+Owns: when the other channels are due, and what is done then: nothing any more, wait, or send; and again after a failure.
+An *errand* is one notification for one user by one channel. The first of them has no channel yet: when it is due, it becomes
+one for each way that the user can be reached by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from alsohere.domain.attention import Category, is_muted
+from alsohere.domain.inbox import is_over
+from alsohere.domain.webhook import MOST_TOLD
+from alsohere.errors import BadRequest
+from alsohere.notices import Marks, Notice, Preferences, Quiet
+
+Channel = Literal["", "webpush", "apprise", "webhook"]
+CHANNELS: tuple[Channel, ...] = ("webpush", "apprise", "webhook")
+UNDECIDED: Channel = ""
+
+FIRST_RETRY_MS, LAST_RETRY_MS = 10_000, 6 * 3_600_000
+GIVE_UP_MS = 86_400_000
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """One notification on its way to one user.
+
+    Args:
+        id: of the errand; 0: not kept yet.
+        due_ms: when it was first to be sent.
+        user, notification: whose, and what.
+        channel: by which way.
+        target: where to: an endpoint, or a URL.
+        attempts: how often it was tried.
+        next_ms: not before then is it tried again.
+        done_ms: when it ended, sent or not.
+        error: why not, or what the last attempt was answered.
+    """
+
+    id: int = 0
+    due_ms: int
+    user: str
+    notification: int
+    channel: Channel = UNDECIDED
+    target: str | None = None
+    attempts: int = 0
+    next_ms: int
+    done_ms: int | None = None
+    error: str | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A browser that can be reached while no page is open."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+
+
+class Case(msgspec.Struct, frozen=True):
+    """An errand, and everything that decides about it.
+
+    Args:
+        errand: which.
+        notice: None: there is none any more.
+        marks: the user's; None: it is in no inbox of theirs.
+        preferences: theirs.
+        apprise: URLs that they are reached by.
+        subscriptions: browsers that they are.
+    """
+
+    errand: Errand
+    notice: Notice | None
+    marks: Marks | None
+    preferences: Preferences
+    apprise: tuple[str, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+
+
+class Routes(msgspec.Struct, frozen=True):
+    """Which categories have other ways, and which ways there are at all.
+
+    Args:
+        categories: the rules.
+        available: channels that the settings have.
+    """
+
+    categories: Mapping[str, Category]
+    available: frozenset[str] = frozenset()
+
+    def channels(self, notice: Notice) -> tuple[Channel, ...]:
+        """By which ways a notice may go."""
+        category = self.categories.get(notice.category, Category())
+        return tuple(channel for channel in CHANNELS if channel in category.channels and channel in self.available)
+
+    def due_ms(self, notice: Notice) -> int | None:
+        """When it is to go there if it was not delivered by then; None: never."""
+        after_s = self.categories.get(notice.category, Category()).after_s
+        if after_s is None or notice.audience == "everyone" or not self.channels(notice):
+            return None
+        return max(notice.created_at, notice.starts_at or 0) + int(after_s * 1000)
+
+    def is_critical(self, notice: Notice) -> bool:
+        """Whether mutes and quiet hours do not apply."""
+        return notice.critical or self.categories.get(notice.category, Category()).critical
+
+
+NOWHERE = Routes({})
+MOST_ENDPOINT = 2_000
+
+
+def check_endpoint(url: str, *, private: bool) -> str:
+    """The same URL, if a push service can be there. Whoever subscribes names it, so it must not lead into our own network.
+
+    Args:
+        url: as the browser gave it.
+        private: whether private addresses and http are allowed.
+
+    Raises:
+        BadRequest: it is none, or leads where it must not.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    if not host or len(url) > MOST_ENDPOINT or not url.isascii() or parts.username is not None:
+        raise BadRequest("endpoint must be the URL that the browser gave.")
+    if private:
+        return url
+    if parts.scheme != "https" or host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        raise BadRequest("endpoint must be an https:// URL of a push service.")
+    check_address(host)
+    return url
+
+
+def check_address(host: str) -> None:
+    """BadRequest if a host is an address that is not everybody's; a name passes."""
+    try:
+        address = ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return
+    mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    if not (mapped or address).is_global or address.is_multicast:
+        raise BadRequest("endpoint must not lead to a private address.")
+
+
+def judged(case: Case, routes: Routes, now_ms: int, quiet_until: Callable[[Quiet | None, int], int | None]) -> str | int | None:
+    """What is to be done about a case now: None: send; a text: nothing any more, for that reason; a time: wait until then.
+
+    Args:
+        case: what.
+        routes: the rules.
+        now_ms: the time.
+        quiet_until: (quiet hours, now) -> when those end that it is in, if it is in some.
+    """
+    notice, marks = case.notice, case.marks
+    if notice is None or marks is None or is_over(notice, now_ms):
+        return "recalled or over"
+    if marks.delivered_at is not None or marks.seen_at is not None or marks.archived_at is not None:
+        return "delivered"
+    if routes.is_critical(notice):
+        return None
+    if is_muted(notice, case.preferences):
+        return "muted"
+    return quiet_until(case.preferences.quiet, now_ms)
+
+
+def errands_of(case: Case, routes: Routes) -> list[Errand]:
+    """One errand for each way that the user can be reached by."""
+    assert case.notice is not None
+    targets: dict[Channel, list[str | None]] = {
+        "webpush": [subscription.endpoint for subscription in case.subscriptions],
+        "apprise": list(case.apprise),
+        "webhook": [None],
+    }
+    return [
+        msgspec.structs.replace(case.errand, id=0, channel=channel, target=target)
+        for channel in routes.channels(case.notice)
+        for target in targets[channel]
+    ]
+
+
+def ended(errand: Errand, now_ms: int, error: str | None = None) -> Errand:
+    """An errand that is over: it was sent, or will not be."""
+    return msgspec.structs.replace(errand, done_ms=now_ms, error=None if error is None else error[:MOST_TOLD])
+
+
+def failed(errand: Errand, now_ms: int, error: str, chance: float) -> Errand:
+    """An errand after an attempt that failed, to be tried again (full jitter) unless a day has passed."""
+    attempts = errand.attempts + 1
+    errand = msgspec.structs.replace(errand, attempts=attempts)
+    if now_ms - errand.due_ms >= GIVE_UP_MS:
+        return ended(errand, now_ms, error)
+    wait_ms = int(chance * min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** min(attempts - 1, 30)))
+    return msgspec.structs.replace(errand, next_ms=now_ms + wait_ms, error=error[:MOST_TOLD])
