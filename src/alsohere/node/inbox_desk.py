@@ -282,6 +282,7 @@ class InboxDesk:
         )
         self._node.hub.deliver(encode_fact("inbox:marked", told), [other for other in connections if other is not by])
         self._node.hub.deliver(unread_fact(marked.unread), connections)
+        self.badges.changed(user)  # once more: a question from before may be answered after this
         if marking.mark == "read":
             self._receipts(marked.changed, read=True)
 
