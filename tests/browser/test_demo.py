@@ -137,3 +137,31 @@ def test_after_a_restart_the_list_comes_back_by_itself(person):
             expect(page.locator("also-here .row")).not_to_have_attribute("data-stale", "", timeout=PATIENCE_MS)
             see(page, 2, online=2)
         assert [own_name(page) for page in pages] == names
+
+
+def test_a_note_to_somebody_who_is_here_and_what_becomes_of_it(demo, person):
+    ann, ben = person().open(demo.url), person().open(demo.url + TEA)
+    see_toast = ben.locator("also-toasts .toast")
+    name = own_name(ben)
+    ann.get_by_label("For").select_option(label=name)
+    ann.get_by_role("textbox", name="Note").fill("Less water")
+    ann.get_by_role("button", name="Leave it").click()
+    expect(see_toast).to_contain_text("Less water")
+    expect(ann.locator("#left")).to_have_text(f"{name}: it is on the screen.")
+    expect(ben.locator("also-inbox .badge")).to_have_text("1")
+    ben.locator("also-inbox .bell").click()
+    ben.locator("also-inbox .entry").click()
+    expect(ann.locator("#left")).to_have_text(f"{name}: it has been read.")
+    expect(see_toast).to_have_count(0)
+
+
+def test_a_note_waits_for_who_has_gone(demo, person):
+    ann, reader = person().open(demo.url), person()
+    ben = reader.open(demo.url + TEA)
+    expect(faces(ann, 'also-here[room="@online"]')).to_have_count(2)
+    ann.get_by_label("For").select_option(label=own_name(ben))
+    ben.close()
+    expect(count(ann)).to_have_text("1 online")
+    ann.get_by_role("button", name="Leave it").click()
+    expect(ann.locator("#left")).to_contain_text("it is in the inbox")
+    expect(reader.open(demo.url + STEEPS).locator("also-inbox .badge")).to_have_text("1")
