@@ -37,7 +37,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     connections: int
 
 
-class MemberUpdate(msgspec.Struct, omit_defaults=True, frozen=True):
+class MemberUpdate(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """What changed of a member: the new values, whole."""
 
     id: str
@@ -48,7 +48,7 @@ class MemberUpdate(msgspec.Struct, omit_defaults=True, frozen=True):
     info: dict[str, object] | msgspec.UnsetType | None = msgspec.UNSET
 
 
-class MemberLeave(msgspec.Struct, omit_defaults=True, frozen=True):
+class MemberLeave(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """Who is gone, and why. Without a reason: still there, but no longer in the sample."""
 
     id: str
