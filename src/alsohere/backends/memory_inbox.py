@@ -49,6 +49,7 @@ class MemoryInbox(MemoryFollows):
         super().__init__()
         self._id = first_id
         self.was_sent: Callable[[Notice, Sequence[str]], None] = lambda _notice, _users: None
+        self.was_erased: Callable[[str], None] = lambda _user: None
         self._notices: dict[int, Notice] = {}  # by id, which is the order of sending
         self._keys: dict[tuple[str, str], int] = {}
         self._key_of: dict[int, tuple[str, str]] = {}
@@ -232,6 +233,7 @@ class MemoryInbox(MemoryFollows):
 
     def erase(self, user: str) -> tuple[int, int]:
         """Empty the inbox and forget wishes; what they wrote no longer says who it was. Returns how many of each."""
+        self.was_erased(user)
         entries, wrote, topics, _ = self.about(user)
         for entry in entries:
             notice = entry.notice

@@ -28,12 +28,18 @@ class MemoryOffline:
         self._urls: dict[str, tuple[str, ...]] = {}
         self._subscriptions: dict[str, tuple[str, Subscription]] = {}
         inbox.was_sent = self._was_sent
+        inbox.was_erased = self._was_erased
 
     def _was_sent(self, notice: Notice, users: Sequence[str]) -> None:
         due_ms = self._routes.due_ms(notice)
         for user in users if due_ms is not None else ():
             assert due_ms is not None
             self._put(Errand(due_ms=due_ms, user=user, notification=notice.id, next_ms=due_ms))
+
+    def _was_erased(self, user: str) -> None:
+        self._urls.pop(user, None)
+        self._subscriptions = {endpoint: kept for endpoint, kept in self._subscriptions.items() if kept[0] != user}
+        self._errands = {errand_id: errand for errand_id, errand in self._errands.items() if errand.user != user}
 
     def _put(self, errand: Errand) -> None:
         self._id += 1

@@ -12,14 +12,15 @@ from sqlalchemy import Connection, bindparam, delete, exists, literal_column, se
 
 from alsohere.backends.sql import follows
 from alsohere.backends.sql.notices import IDS, MARKS, NOTICE, USER, I, N, notice_of, slices
-from alsohere.backends.sql.schema import FOLLOWS, INBOX, NOTIFICATIONS, PREFERENCES
+from alsohere.backends.sql.schema import CHANNELS, FOLLOWS, INBOX, NOTIFICATIONS, OUTGOING, PREFERENCES, SUBSCRIPTIONS
 from alsohere.domain.history import ERASED_USER
 from alsohere.notices import Entry, Marks, Notice, Preferences
 
 _ENTRIES = select(*MARKS, *NOTICE).join(NOTIFICATIONS, N.id == I.id).where(I.user_id == USER).order_by(I.id)
 _SENT = select(*NOTICE).where(N.sender_id == USER).order_by(N.id)
 _IDS_OF = select(I.id).where(I.user_id == USER)
-_REMOVE = tuple(delete(table).where(table.c.user_id == USER) for table in (INBOX, FOLLOWS, PREFERENCES))
+REMOVED = (INBOX, FOLLOWS, PREFERENCES, OUTGOING, CHANNELS, SUBSCRIPTIONS)
+_REMOVE = tuple(delete(table).where(table.c.user_id == USER) for table in REMOVED)
 _ORPHANS = delete(NOTIFICATIONS).where(
     N.id.in_(IDS), N.audience != literal_column("'everyone'"), N.recalled_ms.is_(None), ~exists().where(I.id == N.id)
 )
@@ -55,7 +56,7 @@ def sent_by(user: str, connection: Connection) -> list[int]:
 
 
 def remove(user: str, connection: Connection) -> int:
-    """Empty the inbox, and forget follows and preferences; returns how many rows the inbox had."""
+    """Empty the inbox, and forget follows, preferences and other ways to reach them; returns how many rows the inbox had."""
     ids = list(connection.execute(_IDS_OF, {"user": user}).scalars())
     for statement in _REMOVE:
         connection.execute(statement, {"user": user})

@@ -1,0 +1,123 @@
+"""What is decided about a notification that nobody took, and where a browser's endpoint may lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alsohere.domain.attention import PRESETS, Category, quiet_minutes
+from alsohere.domain.offline import (
+    GIVE_UP_MS,
+    LAST_RETRY_MS,
+    Case,
+    Errand,
+    Routes,
+    Subscription,
+    check_endpoint,
+    errands_of,
+    failed,
+    judged,
+)
+from alsohere.errors import BadRequest
+from alsohere.node.zones import quiet_until
+from alsohere.notices import Marks, Notice, Preferences, Quiet
+
+EVERYTHING = Routes(
+    PRESETS | {"alarm": Category(after_s=0, channels=("webhook",), critical=True)}, frozenset({"webpush", "apprise", "webhook"})
+)
+ERRAND = Errand(id=1, due_ms=30_000, user="ann", notification=7, next_ms=30_000)
+ALWAYS_QUIET = Quiet("00:00", "23:59", "UTC")
+
+
+def notice(**fields: Any) -> Notice:
+    return Notice(**({"id": 7, "category": "message", "audience": "users", "created_at": 0, "title": "t"} | fields))
+
+
+NEW, NO_WISHES = Marks(), Preferences()
+
+
+def verdict(of: Notice | None, marks: Marks | None = NEW, preferences: Preferences = NO_WISHES) -> Any:
+    return judged(Case(ERRAND, of, marks, preferences), EVERYTHING, 40_000, quiet_until)
+
+
+@pytest.mark.parametrize(
+    ("fields", "due_ms"),
+    [
+        ({}, 30_000),
+        ({"starts_at": 100_000}, 130_000),
+        ({"category": "announcement"}, None),
+        ({"category": "nobody's"}, None),
+        ({"audience": "everyone"}, None),
+        ({"audience": "topic", "topic": "x"}, 30_000),
+    ],
+)
+def test_a_category_says_when_other_ways_are_due(fields: dict[str, Any], due_ms: int | None):
+    assert EVERYTHING.due_ms(notice(**fields)) == due_ms
+    assert Routes(PRESETS).due_ms(notice(**fields)) is None  # there are no ways
+
+
+def test_what_is_settled_goes_nowhere():
+    assert verdict(notice()) is None
+    assert verdict(None) == verdict(notice(), None) == verdict(notice(expires_at=40_000)) == "recalled or over"
+    for mark in ("delivered_at", "seen_at", "archived_at"):
+        assert verdict(notice(), Marks(**{mark: 1})) == "delivered"
+
+
+def test_mutes_and_quiet_hours_count_unless_it_is_critical():
+    mutes, quiet = Preferences(categories=frozenset({"message", "alarm"})), Preferences(quiet=ALWAYS_QUIET)
+    assert verdict(notice(), preferences=mutes) == "muted"
+    assert verdict(notice(), preferences=quiet) == 23 * 3_600_000 + 59 * 60_000
+    for critical in (notice(critical=True), notice(category="alarm")):
+        assert verdict(critical, preferences=mutes) is verdict(critical, preferences=quiet) is None
+
+
+def test_there_is_an_errand_for_each_way_that_a_user_has():
+    browsers = (Subscription("https://a", "p", "a"), Subscription("https://b", "p", "a"))
+    found = errands_of(Case(ERRAND, notice(), Marks(), Preferences(), ("json://x",), browsers), EVERYTHING)
+    assert [(errand.id, errand.channel, errand.target) for errand in found] == [
+        (0, "webpush", "https://a"),
+        (0, "webpush", "https://b"),
+        (0, "apprise", "json://x"),
+        (0, "webhook", None),
+    ]
+    assert (
+        errands_of(Case(ERRAND, notice(category="subscription"), Marks(), Preferences(), ("json://x",)), EVERYTHING)[0].channel
+        == "webhook"
+    )
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1))
+def test_a_failure_is_tried_again_for_a_day(attempts: int, chance: float):
+    errand = msgspec.structs.replace(ERRAND, attempts=attempts)
+    after = failed(errand, 40_000, "x" * 1000, chance)
+    assert 0 <= after.next_ms - 40_000 <= min(LAST_RETRY_MS, 10_000 * 2**attempts)
+    assert (after.attempts, after.done_ms, len(after.error or "")) == (attempts + 1, None, 200)
+    assert failed(errand, ERRAND.due_ms + GIVE_UP_MS, "no", chance).done_ms is not None
+
+
+@given(st.integers(0, 1439), st.integers(0, 1439), st.integers(0, 1439))
+def test_quiet_hours_end_when_they_say(begin: int, end: int, now: int):
+    quiet = Quiet(f"{begin // 60:02}:{begin % 60:02}", f"{end // 60:02}:{end % 60:02}", "UTC")
+    left = quiet_minutes(quiet, now)
+    assert quiet_minutes(quiet, (now + left) % 1440) == 0
+    if left:
+        assert (now + left) % 1440 == end
+        assert quiet_until(quiet, now * 60_000 + 5) == (now + left) * 60_000
+
+
+@pytest.mark.parametrize("url", ["https://push.example.com/1?a=b", "https://93.184.216.34/x", "https://[2606:4700::1111]:8443/"])
+def test_an_endpoint_of_a_push_service_is_taken(url: str):
+    assert check_endpoint(url, private=False) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.1.2.3/", "https://[::ffff:127.0.0.1]/", "https://[2002:7f00:1::]/", "http://a.example/"]
+)
+def test_one_that_leads_to_us_is_not_unless_it_may(url: str):
+    with pytest.raises(BadRequest):
+        check_endpoint(url, private=False)
+    assert check_endpoint(url, private=True) == url
