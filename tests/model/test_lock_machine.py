@@ -196,7 +196,8 @@ class LockMachine(RuleBasedStateMachine):
         record = self.record(lock)
         if answer["ok"] and answer["status"] == "asked" and record.node == self.world.node.locks.incarnation:
             holder = next(other for other in self.people if record.is_held_by(other.connection.sid))
-            assert holder.last("lock:requested")["by"]["id"] == person.user, "L8"
+            told = [args[0]["by"]["id"] for name, args in holder.events if name == "lock:requested" and args[0]["lock"] == lock]
+            assert told[-1] == person.user, "L8"
 
     @precondition(lambda self: self.people)
     @rule(pick=picks, field=fields)
