@@ -87,6 +87,12 @@ def test_with_the_keyboard_alone(site, inbox_of):
     expect(letters(page).nth(0).locator(".entry")).to_be_focused()
     page.keyboard.press("End")
     expect(letters(page).nth(5).locator(".entry")).to_be_focused()
+    office(site).notify("kim", title="Comes in between")
+    expect(letters(page)).to_have_count(7)
+    expect(letters(page).nth(6).locator(".entry")).to_be_focused()
+    expect(page.locator("also-inbox .entry[tabindex='0']")).to_have_count(1)
+    letters(page).nth(0).get_by_role("button", name="Archive").click()
+    letters(page).nth(5).locator(".entry").focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(letters(page).nth(4).locator(".entry")).to_have_attribute("aria-expanded", "true")
@@ -181,7 +187,7 @@ def test_what_a_closed_page_could_not_send_the_next_one_sends(site, inbox_of):
 
 def test_words_are_text_and_links_lead_to_pages(site, inbox_of):
     back_end = office(site)
-    back_end.notify("eve", title=MARKUP, body=MARKUP, url="javascript:alert(1)", sender={"id": "x", "name": MARKUP})
+    back_end.notify("eve", title=MARKUP, body=MARKUP, url="mailto:ann@example.org", sender={"id": "x", "name": MARKUP})
     back_end.notify("eve", title="A page", url="/?body=there")
     page = inbox_of("eve")
     bell(page).click()
@@ -223,9 +229,13 @@ def test_many(site, inbox_of):
     page = inbox_of("max")
     expect(page.locator("also-inbox .badge")).to_have_text("99+")
     bell(page).click()
-    expect(letters(page)).to_have_count(30)
-    page.get_by_role("button", name="Show more").click()
-    expect(letters(page)).to_have_count(60)
+    more = page.get_by_role("button", name="Show more")
+    for count in (30, 60, 90):
+        expect(letters(page)).to_have_count(count)
+        more.press("Enter")
+    expect(letters(page)).to_have_count(120)
+    expect(more).to_be_hidden()
+    expect(page.get_by_role("dialog", name="Inbox")).to_be_focused()
 
 
 def test_the_bell_keeps_its_place_and_a_visitor_is_told_to_sign_in(site, page_with):

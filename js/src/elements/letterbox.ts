@@ -86,7 +86,9 @@ export class Letterbox extends Popup {
     const none = status === "refused" ? texts.inbox.refused : status === "waiting" && connected ? texts.inbox.loading : texts.inbox.empty[this.list];
     write(this.#empty, none);
     this.#empty.hidden = this.#letters.childElementCount > 0;
+    const leaves = !hasMore && this.#active() === this.#more;
     this.#more.hidden = !hasMore;
+    if (leaves) this.root.focus();
     this.#look(snapshot.items);
   }
 
@@ -122,8 +124,9 @@ export class Letterbox extends Popup {
     });
     arrange(this.#letters, lines.map(({ root }) => root));
     const mains = lines.map(({ main }) => main);
-    if (!mains.some((main) => main.tabIndex === 0 && main.dataset["stop"])) this.#stop(mains[Math.max(0, Math.min(at, mains.length - 1))], mains);
-    if (at >= 0 && !this.#active()) (mains[Math.min(at, mains.length - 1)] ?? this.root).focus(); // its line is gone
+    const next = mains[Math.max(0, Math.min(at, mains.length - 1))];
+    this.#stop(mains.find((main) => main.dataset["stop"]) ?? next, mains);
+    if (at >= 0 && !this.#active()) (next ?? this.root).focus(); // its line is gone
   }
 
   #active(): Element | null {
