@@ -206,7 +206,9 @@ class LockMachine(RuleBasedStateMachine):
         person, lock = self.pick(pick), self.lock(field)
         before = self.record(lock)
         assert self.ask(person, "lock:take", lock, why="because")["status"] == "held"
-        if before.holder is not None and before.holder.person.id != person.user:
+        here = before.node == self.world.node.locks.incarnation
+        is_over = not here and before.until_ms <= self.world.clock.wall_ms()  # L5: and nobody had to end it
+        if before.holder is not None and before.holder.person.id != person.user and not is_over:
             self.takes += 1
             loser = next((other for other in self.people if before.is_held_by(other.connection.sid)), None)
             if loser is not None:
