@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import sys
@@ -16,7 +15,6 @@ from typing import Any
 
 import click
 import msgspec
-import structlog
 
 from alsohere.__about__ import VERSION
 from alsohere.app import AlsoHere
@@ -28,6 +26,7 @@ from alsohere.config import Config, unknown_variables
 from alsohere.conformance import conformance_app
 from alsohere.domain.identity import is_user_id
 from alsohere.errors import AlsoHereError, ConfigError
+from alsohere.log_lines import log_to_stderr
 from alsohere.server.protocol import file_limit
 
 CONFORMANCE_PORT = 3000
@@ -72,7 +71,7 @@ def _load(**settings: Any) -> AlsoHere:
         here = AlsoHere(Config.load(**settings))
     except AlsoHereError as error:
         raise click.UsageError(str(error)) from None
-    _log_to_stderr(here.config)
+    log_to_stderr(as_json=here.config.log_json)
     for warning in unknown_variables(os.environ):
         click.echo(f"warning: {warning}", err=True)
     return here
@@ -88,23 +87,6 @@ def _run(here: AlsoHere) -> None:
         here.run()
     except AlsoHereError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _log_to_stderr(config: Config) -> None:
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if config.log_json
-        # Plain: where Rich is installed, the default shows local variables, and so tokens and what clients have sent.
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-    )
-    before: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
-    if config.log_json:
-        before.append(structlog.processors.format_exc_info)
-    handler = logging.StreamHandler()
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=before))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in ("uvicorn", "httpx2"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @main.command()

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from alsohere import AlsoHere
+from alsohere.log_lines import log_to_stderr
 
 
 async def tasks(scope: Any, receive: Any, send: Any) -> None:
@@ -47,5 +48,12 @@ async def questions(conn: Any, amount: int) -> int:
     return sum(isinstance(answer, TimeoutError) for answer in asked)
 
 
+@here.on("complain")
+async def complain(_: Any, text: str) -> None:
+    """Fail, and say of what."""
+    raise ValueError(text)
+
+
 if __name__ == "__main__":
+    log_to_stderr(as_json=here.config.log_json)
     here.run(port=int(sys.argv[1]))

@@ -14,7 +14,7 @@ import msgspec
 from alsohere.domain.access import check_room
 from alsohere.domain.identity import MAX_ID_BYTES
 from alsohere.errors import BadRequest, LimitReached
-from alsohere.notices import Draft, Edit, Marking
+from alsohere.notices import Draft, Edit, Filter, Marking
 
 MOST_RECIPIENTS = 1000
 MOST_MARKED = 500
@@ -27,6 +27,9 @@ MAX_SENDER_BYTES = 4 * 1024
 MAX_NUMBER = 2**53 - 1  # the largest that every client can hold
 _ID = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+\Z")
 _CATEGORY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}\Z")
+SCHEMES = ("https", "http", "mailto", "tel")
+_SCHEME = re.compile(r" *([^/?#: ]*):")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -45,7 +48,7 @@ def check_draft(draft: Draft) -> Draft:
         raise BadRequest("title: a notification has a title, a body or data.")
     check_text("title", draft.title, MAX_TITLE_CHARACTERS)
     check_bytes("body", draft.body, MAX_BODY_BYTES)
-    check_text("url", draft.url or "", MAX_URL_CHARACTERS)
+    _check_url(draft.url or "")
     _check_data(draft.data)
     _check_sender(draft)
     if draft.room is not None:
@@ -68,12 +71,27 @@ def check_edit(edit: Edit) -> Edit:
     if isinstance(edit.body, str):
         check_bytes("body", edit.body, MAX_BODY_BYTES)
     if isinstance(edit.url, str):
-        check_text("url", edit.url, MAX_URL_CHARACTERS)
+        _check_url(edit.url)
     if isinstance(edit.data, msgspec.Raw):
         _check_data(edit.data)
     if isinstance(edit.expires_at, int):
         _check_times(None, edit.expires_at)
     return edit
+
+
+def check_filter(which: Filter) -> Filter:
+    """The same filter.
+
+    Raises:
+        BadRequest: a name or a number that is none.
+    """
+    if which.category is not None:
+        check_category(which.category)
+    if which.topic is not None:
+        check_topic(which.topic)
+    if which.before is not None and not 0 <= which.before <= MAX_NUMBER:
+        raise BadRequest("before: the id of a notification, a whole number.")
+    return which
 
 
 def check_marking(marking: Marking) -> Marking:
@@ -163,6 +181,14 @@ def check_bytes(field: str, text: str, most: int) -> None:
     """Raise BadRequest unless it is text of at most so many bytes that can be kept."""
     if not isinstance(text, str) or len(text) > most or _UNSTORABLE.search(text) or len(text.encode()) > most:
         raise BadRequest(f"{field}: at most {most} bytes of text, without NUL and unpaired surrogates.")
+
+
+def _check_url(url: str) -> None:
+    """Where a click leads is somebody else's word: never to a script. Browsers pass over spaces and line ends before a scheme."""
+    check_text("url", url, MAX_URL_CHARACTERS)
+    scheme = _SCHEME.match(url)
+    if _CONTROLS.search(url) or (scheme is not None and scheme[1].lower() not in SCHEMES):
+        raise BadRequest(f"url: a path, or begin with {', '.join(SCHEMES)} and a colon.")
 
 
 def _check_audience(draft: Draft) -> None:

@@ -22,6 +22,9 @@ class StoreFigures(Protocol):
         """Transactions that were written to the disk."""
 
 
+MAX_CODES = 64
+
+
 class Metrics:
     """Counters of one node. Labels come from fixed sets, never from a client."""
 
@@ -63,4 +66,6 @@ class Metrics:
         self.disconnects[str(int(close_code))] += 1
 
     def refused(self, code: str) -> None:
-        self.refusals[code] += 1
+        # An application may make up codes, even from what clients send.
+        known = code in self.refusals or len(self.refusals) < MAX_CODES
+        self.refusals[code if known else "other"] += 1

@@ -31,7 +31,7 @@ AGAIN_S = 0.1  # an unknown one may have been made just now
 NOTE_MS = 60_000  # how exactly the last use is kept
 BAD_KEYS_PER_S, BAD_KEY_BURST = 10.0, 200.0
 OFF = "The API is off: set ALSOHERE_API_KEY, or make a key with: alsohere key create"
-WANTED = "Send the API key as `Authorization: Bearer …` or `X-API-Key`, once."
+WANTED = "Send the API key as `Authorization: Bearer …` or `X-API-Key`."
 log = logging.getLogger("alsohere.http")
 
 

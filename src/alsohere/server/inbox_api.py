@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from alsohere.domain.drafts import check_topic, check_user_id, check_users
+from alsohere.domain.drafts import check_filter, check_topic, check_user_id, check_users
 from alsohere.domain.inbox import shown
 from alsohere.errors import BadRequest, Refusal
 from alsohere.node.inbox_commands import MOST_FOLLOWED, preferences_step
@@ -97,7 +97,7 @@ class InboxApi:
             limit=asked.limit,
             digest=asked.digest,
         )
-        page = await self._inbox.store.page(check_user_id(asked.id), which, self._node.clock.wall_ms())
+        page = await self._inbox.store.page(check_user_id(asked.id), check_filter(which), self._node.clock.wall_ms())
         return InboxAnswer([shown(entry, "silent") for entry in page.entries], page.unread, page.next)
 
     async def mark_inbox(self, asked: UserAsked, body: MarkBody) -> MarkAnswer:
