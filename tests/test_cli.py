@@ -87,6 +87,9 @@ def test_a_wrong_setting_is_named_with_the_fix(name: str, value: str, said: str)
 
 RISKY = {
     "nobody can connect: set ALSOHERE_SECRET (tokens), ALSOHERE_ANONYMOUS=1 (visitors), or use --dev": {},
+    "jwks_url is set without ALSOHERE_TOKEN_AUDIENCE": {"ALSOHERE_JWKS_URL": "https://login.example/keys"},
+    "jwks_url is asked over http": {"ALSOHERE_JWKS_URL": "http://login.example/keys"},
+    "auth_url is asked over http": {"ALSOHERE_AUTH_URL": "http://shop.internal/login"},
     "dev is on and the server listens beyond this machine": {"ALSOHERE_DEV": "1", "ALSOHERE_HOST": "0.0.0.0"},
     "origins has *": {"ALSOHERE_ORIGINS": "*"},
     "trusted_proxies has *": {"ALSOHERE_TRUSTED_PROXIES": "*"},

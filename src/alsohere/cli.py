@@ -12,6 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from threading import Timer
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -30,6 +31,7 @@ from alsohere.log_lines import log_to_stderr
 from alsohere.server.protocol import file_limit
 
 CONFORMANCE_PORT = 3000
+LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -226,17 +228,30 @@ def erase_user(user: str, yes: bool) -> None:
     click.echo(f"{erased.lock_audit} lines of the locks' audit and {erased.sent} notifications no longer say who it was.")
 
 
+def _is_plain(url: str | None) -> bool:
+    parts = urlsplit(url or "")
+    return parts.scheme == "http" and parts.hostname not in LOCAL
+
+
 def problems(config: Config) -> list[str]:
     """What is allowed and probably not meant, a sentence each."""
-    local = config.host in ("127.0.0.1", "::1", "localhost")
+    local = config.host in LOCAL
     checks = [
         (config.dev and not local, "dev is on and the server listens beyond this machine: anybody can connect as a visitor"),
         ("*" in config.origins, "origins has *: any site's pages can use your visitors' cookies here"),
         (config.allow_query_token, "allow_query_token is on: tokens stand in URLs, and proxies write those into their logs"),
         ("*" in config.trusted_proxies, "trusted_proxies has *: any client can claim any address"),
         (
-            not (config.lets_anonymous_in or config.secret or config.public_key),
+            not (config.lets_anonymous_in or config.secret or config.public_key or config.jwks_url or config.auth_url),
             "nobody can connect: set ALSOHERE_SECRET (tokens), ALSOHERE_ANONYMOUS=1 (visitors), or use --dev",
+        ),
+        (
+            config.jwks_url is not None and config.token_audience is None,
+            "jwks_url is set without ALSOHERE_TOKEN_AUDIENCE: tokens that the provider signs for others let people in",
+        ),
+        *(
+            (_is_plain(url), f"{name} is asked over http: whoever is in between can decide who people are; use https")
+            for name, url in (("jwks_url", config.jwks_url), ("auth_url", config.auth_url))
         ),
         (
             config.lets_anonymous_in and config.secret is None and not config.dev,
