@@ -105,6 +105,19 @@ test("getToken is asked at every connect, and once more when a token was refused
   assert.deepEqual(seen, ["t1", "t2"]);
 });
 
+test("getToken is asked when a token is about to expire, and its answer is shown on the same connection", async () => {
+  const seen: string[] = [];
+  await serve("/", (socket) => {
+    socket.on("user:identify", ({ token }, ack) => (seen.push(token), ack({ ok: true, self: { id: "ann" } })));
+    socket.emit("token:expiring", { expires_at: Date.now() + 60_000 });
+  });
+  let n = 0;
+  const here = store({ getToken: async () => `t${++n}` });
+  await until(here, () => here.getSnapshot().selfId === "ann");
+  assert.deepEqual(seen, ["t2"]);
+  assert.equal(here.getSnapshot().status, "connected");
+});
+
 test("who identified stays that after a lost transport", async () => {
   const seen: unknown[] = [];
   await serve(

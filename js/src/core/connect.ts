@@ -90,6 +90,10 @@ async function credentials({ token, getToken, visitor }: ConnectOptions): Promis
   return signed ? { token: signed } : { visitor: visitor ?? visitorId() };
 }
 
+async function renew(here: Here, { getToken }: ConnectOptions): Promise<void> {
+  if (getToken) await here.identify(await getToken());
+}
+
 function failed(error: unknown): Refusal {
   return { code: "token", message: String(error) };
 }
@@ -100,6 +104,8 @@ function follow(here: Here, options: ConnectOptions): void {
   const { socket } = here;
   let fresh = true;
   socket.on("connect", () => (fresh = true));
+  // Without a fresh token the connection ends, and the next one asks for one again.
+  socket.on("token:expiring", () => void renew(here, options).catch(() => {}));
   socket.on("disconnect", (reason) => {
     if (reason === "io client disconnect") return;
     const kicked = reason === "io server disconnect";
