@@ -180,6 +180,19 @@ test("two looks share what is known", async () => {
   assert.deepEqual([ids(inbox), ids(archive), badge(archive)], [[1], [2], 1]);
 });
 
+test("two of the same ask once, and each goes by itself", async () => {
+  const [channel, inbox, store] = await opened();
+  const other = store.inbox();
+  const told: string[] = [];
+  inbox.subscribe(() => told.push("first"));
+  other.subscribe(() => told.push("second"));
+  assert.deepEqual([ids(other), channel.names()], [[2, 1], ""]);
+  inbox.leave();
+  inbox.leave();
+  channel.receive("notification", item(3));
+  assert.deepEqual([told, ids(other)], [["second"], [3, 2, 1]]);
+});
+
 test("a visitor has no inbox until they log in", async () => {
   const channel = new ChannelStub();
   const store = new Store(channel);

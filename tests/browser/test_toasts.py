@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 from playwright.sync_api import expect
 
@@ -10,6 +12,12 @@ from browser.mail import office, signed_in
 from support.servers import wait_for
 
 TOASTS = "<also-inbox></also-inbox><main><h1>Page</h1></main><also-toasts></also-toasts>"
+
+WATCH_MOTION = """() => {
+  window.began = [];
+  for (const name of ["also-inbox", "also-toasts"])
+    document.querySelector(name).shadowRoot.addEventListener("animationstart", () => began.push(name));
+}"""
 
 
 def toasts(page):
@@ -147,3 +155,32 @@ def test_silent_ones_are_silent(site, page_of):
     office(site).notify("sil", category="publication", title="Quiet")
     see_badge(page, 1)
     expect(toasts(page)).to_have_count(0)
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_it_moves_only_for_those_who_like_motion(site, page_of, motion):
+    page = page_of(f"mo-{motion}", reduced_motion=motion)
+    page.evaluate(WATCH_MOTION)
+    office(site).notify(f"mo-{motion}", title="Look", critical=True)
+    expect(toasts(page)).to_have_count(1)
+    page.locator("also-inbox .bell").click()
+    expect(page.locator("also-inbox .entry")).to_be_visible()
+    page.evaluate("Promise.all(document.getAnimations().map(({ finished }) => finished))")
+    assert sorted(set(page.evaluate("began"))) == ([] if motion == "reduce" else ["also-inbox", "also-toasts"])
+
+
+def test_the_bell_and_the_toasts_ask_one_question(site, page_with):
+    page = page_with("<main></main>")
+    frames = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: frames.append(str(frame))))
+    page.goto(site.url + "/?" + urlencode({"body": signed_in("quin", TOASTS)}))
+    expect(page.locator("also-inbox .bell")).to_have_accessible_name("Inbox, nothing unread")
+    assert len([frame for frame in frames if "inbox:list" in frame]) == 1
+
+
+def test_without_web_locks_every_tab_shows_it(site, page_with):
+    take = "<script>Object.defineProperty(navigator, 'locks', { value: undefined })</script>"
+    page = page_with(take + signed_in("wil", TOASTS))
+    expect(page.locator("also-inbox .bell")).to_have_accessible_name("Inbox, nothing unread")
+    office(site).notify("wil", title="Look", critical=True)
+    expect(toasts(page)).to_have_count(1)

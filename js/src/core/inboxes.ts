@@ -17,9 +17,11 @@ import { keep, takeOver } from "./unsent.js";
 import type { Answer, InboxPage, Marking, MessageReceipt, Notification, Preferences, Refusal, Unread } from "./wire.js";
 
 interface View {
+  readonly name: string;
   readonly which: Which;
   readonly limit: number;
   readonly events: Emitter<InboxEvents>;
+  looks: number;
   /** It is complete down to this id. */
   floor: number;
   hasMore: boolean;
@@ -68,9 +70,45 @@ export class Inboxes {
   }
 
   take({ category, topic, state = "inbox", limit = LIMIT }: InboxOptions): Inbox {
+    const name = JSON.stringify([state, category, topic, limit]);
+    const view = [...this.#views].find((other) => other.name === name) ?? this.#open(name, { state, category: category ?? null, topic: topic ?? null }, limit);
+    const listening = new Set<() => void>();
+    const on: Inbox["on"] = (event, listener) => {
+      const off = view.events.on(event, listener);
+      listening.add(off);
+      return () => void (listening.delete(off), off());
+    };
+    let open = true;
+    view.looks++;
+    return {
+      on,
+      getSnapshot: () => this.#snapshot(view),
+      subscribe: (listener) => on("change", listener),
+      more: () => view.hasMore && !view.asking && this.#load(view, limit, view.floor),
+      mark: (marks) => this.#mark(marks),
+      follow: (topic) => this.#told("topic:follow", { topic }),
+      unfollow: (topic) => this.#told("topic:unfollow", { topic }),
+      preferences: async (changes = {}) => {
+        const { muted, quiet } = await this.#told<Preferences>("inbox:preferences", changes);
+        return { muted, quiet };
+      },
+      send: (message) => this.#told("message:send", message),
+      leave: () => {
+        for (const off of listening) off();
+        listening.clear();
+        if (open && !--view.looks) this.#close(view);
+        open = false;
+      },
+    };
+  }
+
+  /** The bell and the toasts of a page ask one question. */
+  #open(name: string, which: Which, limit: number): View {
     const view: View = {
-      which: { state, category: category ?? null, topic: topic ?? null },
+      name,
+      which,
       limit,
+      looks: 0,
       events: new Emitter(),
       floor: Infinity,
       hasMore: false,
@@ -82,25 +120,12 @@ export class Inboxes {
     };
     this.#views.add(view);
     this.#load(view, limit);
-    return {
-      on: (name, listener) => view.events.on(name, listener),
-      getSnapshot: () => this.#snapshot(view),
-      subscribe: (listener) => view.events.on("change", listener),
-      more: () => view.hasMore && !view.asking && this.#load(view, limit, view.floor),
-      mark: (marks) => this.#mark(marks),
-      follow: (topic) => this.#told("topic:follow", { topic }),
-      unfollow: (topic) => this.#told("topic:unfollow", { topic }),
-      preferences: async (changes = {}) => {
-        const { muted, quiet } = await this.#told<Preferences>("inbox:preferences", changes);
-        return { muted, quiet };
-      },
-      send: (message) => this.#told("message:send", message),
-      leave: () => {
-        view.events.clear();
-        view.asked++;
-        this.#views.delete(view);
-      },
-    };
+    return view;
+  }
+
+  #close(view: View): void {
+    view.asked++;
+    this.#views.delete(view);
   }
 
   /** The server knows nothing of us: after connecting, and after becoming somebody else. */

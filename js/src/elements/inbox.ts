@@ -10,14 +10,13 @@ import { LiveElement } from "./element.js";
 import { icon } from "./entry.js";
 import { make } from "./float.js";
 import { INBOX_CSS } from "./inbox-style.js";
-import { badge } from "./letter.js";
+import { badge, PAGE } from "./letter.js";
 import { Letterbox } from "./letterbox.js";
 import { adopt } from "./style.js";
 import { texts } from "./texts.js";
 
 const AGO_MS = 30_000;
 const FAILED_MS = 8_000;
-const PAGE = 30;
 
 export class AlsoInbox extends LiveElement<Inbox> {
   static observedAttributes = ["src"];

@@ -7,6 +7,9 @@ import { texts } from "./texts.js";
 /** From so many unread ones of a topic on, they are one line. */
 export const DIGEST = 3;
 
+/** How many are asked for at a time. */
+export const PAGE = 30;
+
 /** Several of one topic, as one line that opens. */
 export interface Digest {
   readonly key: string;

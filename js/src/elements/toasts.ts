@@ -12,7 +12,7 @@ import { Claims } from "./claim.js";
 import { LiveElement } from "./element.js";
 import { tool } from "./entry.js";
 import { arrange, make } from "./float.js";
-import { bodyOf, href, senderOf, titleOf } from "./letter.js";
+import { bodyOf, href, PAGE, senderOf, titleOf } from "./letter.js";
 import { Stack, type Toast } from "./stack.js";
 import { adopt } from "./style.js";
 import { texts } from "./texts.js";
@@ -75,7 +75,7 @@ export class AlsoToasts extends LiveElement<Inbox> {
   }
 
   protected hold(here: Here): Inbox {
-    const inbox = here.inbox();
+    const inbox = here.inbox({ limit: PAGE }); // as the bell does, so that the two ask once
     inbox.on("arrived", (item) => {
       if (item.show !== "toast" || !isUnread(item)) return;
       this.#candidates.set(item.id, item);
