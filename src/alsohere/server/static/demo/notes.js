@@ -7,11 +7,12 @@ const here = connect();
 const online = here.online();
 const inbox = here.inbox();
 const receivers = new Map();
+let chosen = null;
+form.elements.to.addEventListener("change", ({ target }) => (chosen = target.value));
 
 /* Who is here; whoever has been chosen stays in the list when they go: they get it later. */
 online.subscribe(() => {
   const { members } = online.getSnapshot();
-  const chosen = form.elements.to.value;
   const names = new Map(members.map(({ id, name }) => [id, id === here.getSnapshot().selfId ? `${name} (you)` : name]));
   for (const option of [...form.elements.to.options]) {
     if (names.has(option.value)) option.textContent = names.get(option.value);
