@@ -28,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from alsohere.backends.memory_locks import MemoryLocks
 from alsohere.backends.sql.locks import SqlLocks
 from alsohere.backends.sql.store import Store
-from alsohere.domain.lock import LockRecord, LockRules
+from alsohere.domain.lock import LockRecord, LockRules, due_ms
 from support.databases import KINDS, new_database
 from support.simulation import SimulatedClient, World
 
@@ -285,6 +285,8 @@ class LockMachine(RuleBasedStateMachine):
             if record.holder is not None:
                 assert record.fence >= self.highest.get(lock, 0), "L2"
                 self.highest[lock] = record.fence
+            due = due_ms(record, me, RULES)
+            assert due is None or due + LATE_MS >= now_ms, "a timer that rings for nothing rings for ever"
             self.check_queue(lock, record, connected, now_ms)
         self.named.clear()
 

@@ -70,8 +70,11 @@ class Change:
             self._give_to_next("released")
         elif record.node != self._node and record.until_ms <= now_ms:
             self._pass_on("expired", "expired")
-        elif record.asked is not None and record.asked.until_ms <= now_ms and self._is_here(record.asked.user_id):
-            self._pass_on("handed_over", "handed_over", record.asked.user_id)
+        elif record.asked is not None and record.asked.until_ms <= now_ms:
+            if self._is_here(record.asked.user_id):
+                self._pass_on("handed_over", "handed_over", record.asked.user_id)
+            else:  # who asked is not there to get it, and may ask again
+                self._set(asked=None)
         elif record.release_at_ms is not None and record.release_at_ms <= now_ms and self._somebody_waits():
             self._pass_on("idle", "idle")
         self._warn()
