@@ -131,6 +131,16 @@ def test_it_can_be_told_again_over_http_and_on_the_command_line(tmp_path: Path):
         assert "an event's id, or a time" in wrong.stderr
 
 
+def test_a_replay_while_much_is_on_its_way_sends_all_of_it_again():
+    with Receiver() as receiver, ServerProcess(env=webhook_env(receiver.url)) as server, visitor(server) as client:
+        wait_for(lambda: "user.online" in receiver.types())
+        for number in range(20):
+            client.call("room:enter", {"room": f"/post/{number}"})
+        assert post(server, "/webhooks/replay", {"from_id": 0})["events"] >= 1
+        wait_for(lambda: len(set(receiver.ids())) == 42 and receiver.ids().count(1) >= 2)
+        wait_for(lambda: not log(server, "?state=pending"))
+
+
 def test_a_shutdown_tells_who_left_at_the_latest_when_the_server_is_back(tmp_path: Path):
     env = {"ALSOHERE_DATABASE_URL": f"sqlite:///{tmp_path}/here.db"}
     with Receiver() as receiver:

@@ -77,6 +77,7 @@ class WebhookSender:
         self._looked_ms = 0
         self._fails_since_ms: int | None = None  # without a success since
         self._away = False  # the store
+        self._holds = False  # nothing new is sent for a moment
 
     # -- From outside ------------------------------------------------------------------------------------------------
 
@@ -170,11 +171,15 @@ class WebhookSender:
 
     async def _start_over(self) -> None:
         """Older events are to be sent again."""
-        if self._sending:
-            await asyncio.wait(self._sending)
-        await self._settle()
-        self.queue.clear()
-        self._more = True
+        self._holds = True
+        try:
+            if self._sending:
+                await asyncio.wait(self._sending)
+            await self._settle()
+            self.queue.clear()
+            self._more = True
+        finally:
+            self._holds = False
 
     def look(self) -> None:
         """Events were replayed."""
@@ -195,7 +200,7 @@ class WebhookSender:
     # -- Sending -----------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        while self.queue.out < CONNECTIONS and len(self._settled) < MOST_UNSETTLED:
+        while not self._holds and self.queue.out < CONNECTIONS and len(self._settled) < MOST_UNSETTLED:
             event = self.queue.next(self._wall_ms())
             if event is None:
                 return
