@@ -23,7 +23,7 @@ from alsohere.server import metrics
 from alsohere.server.http_api import ApiRoute
 
 REFERENCE = Path(__file__).parent / "reference"
-BLOCK = re.compile(r"(<!-- begin: (\w+)(?: ([\w.]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- begin: (\w+)(?: ([\w. ]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 SECTIONS = {"Args": "Takes", "Attributes": "Has", "Returns": "Gives", "Raises": "Raises"}
 
 
@@ -95,10 +95,13 @@ def _help(name: str, command: click.Command) -> str:
 # -- Python ------------------------------------------------------------------------------------------------------------
 
 
-def python(name: str) -> str:
-    """A class, with the signature and the docstring of every public member."""
+def python(name: str, part: str | None = None) -> str:
+    """A class, with the signature and the docstring of every public member; or what it has of one of its bases."""
     cls = getattr(alsohere, name)
     parts = [docstring(cls)]
+    if part is not None:
+        cls = next(base for base in cls.__mro__ if base.__name__ == part)
+        parts = []
     for attribute, value in members(cls):
         if isinstance(value, property):
             parts.append(f"### {name}.{attribute}\n\n{docstring(value)}")
@@ -252,7 +255,7 @@ def renewed(text: str) -> str:
     """A page with its generated parts made anew."""
 
     def part(found: re.Match[str]) -> str:
-        arguments = [found[3]] if found[3] else []
+        arguments = found[3].split() if found[3] else []
         return f"{found[1]}{PARTS[found[2]](*arguments).strip()}\n{found[4]}"
 
     return BLOCK.sub(part, text)
