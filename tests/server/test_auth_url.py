@@ -17,7 +17,7 @@ from alsohere.server.auth_url import AuthUrl
 from alsohere.types import User
 from support.provider import Provider
 from support.raw import RawClient
-from support.servers import ServerProcess
+from support.servers import ServerProcess, wait_for
 from support.simulation import World
 
 ANN = {"id": 42, "name": "Ann", "info": {"colour": "red"}, "rooms": ["/team/*"]}
@@ -151,20 +151,34 @@ def test_what_is_no_answer_lets_nobody_in_and_the_client_may_come_again(
     asyncio.run(scene())
 
 
-def test_one_who_does_not_answer_is_not_waited_for_and_is_asked_little(provider: Provider, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(auth_url, "TIMEOUT_S", 0.3)
+def test_one_who_does_not_answer_is_not_waited_for(provider: Provider, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(auth_url, "TIMEOUT_S", 0.1)
+    provider.gate.clear()
+
+    async def scene() -> None:
+        here = Scene(provider)
+        for answer in await asyncio.gather(*(here.ask(f"session={n}") for n in range(60)), return_exceptions=True):
+            assert isinstance(answer, Disconnect)
+            assert answer.close_code == CloseCode.TRY_LATER
+        await here.auth_url.close()
+
+    asyncio.run(scene())
+
+
+def test_only_so_many_are_asked_about_at_a_time_and_only_so_many_wait(provider: Provider, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(auth_url, "TIMEOUT_S", 30.0)
     monkeypatch.setattr(auth_url, "MAX_WAITING", 60)
     provider.gate.clear()
 
     async def scene() -> None:
         here = Scene(provider)
-        asked = [here.ask(f"session={n}") for n in range(80)]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        assert {type(answer) for answer in answers} == {Disconnect}
-        assert sum("too many wait" in str(answer) for answer in answers) == 20
-        assert len(provider.asked) <= auth_url.MAX_ASKING
+        asked = asyncio.gather(*(here.ask(f"session={n}") for n in range(80)), return_exceptions=True)
+        await asyncio.to_thread(wait_for, lambda: len(provider.asked) == auth_url.MAX_ASKING)
+        assert here.auth_url._turn().locked(), "nobody else has a turn"
         provider.gate.set()
-        assert (await here.ask("session=ann")).id == "42"
+        answers = await asked
+        assert sum("too many wait" in str(answer) for answer in answers) == 20
+        assert sum(isinstance(answer, User) for answer in answers) == 60
         await here.auth_url.close()
 
     asyncio.run(scene())
