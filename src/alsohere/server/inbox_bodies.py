@@ -107,8 +107,13 @@ class InboxAsked(msgspec.Struct):
     """Whose inbox, and what of it."""
 
     id: UserId
-    category: Annotated[str, Meta(max_length=50, description="Only of this category.")] | None = None
-    topic: Annotated[str, Meta(max_length=200, description="Only of this topic.")] | None = None
+    category: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.\-]{0,49}$", description="Only of this category.")] | None = None
+    topic: (
+        Annotated[
+            str, Meta(min_length=1, max_length=200, description="Only of this topic.", extra_json_schema={"format": "room"})
+        ]
+        | None
+    ) = None
     state: Annotated[EntryState, Meta(description="Only those; the inbox is all but what is archived.")] = "inbox"
     before: Annotated[int, Meta(ge=0, le=MAX_NUMBER, description="Only ids below: the `next` of the page before.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=100, description="How many, at most.")] = 20
