@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from typing import Any
 
 from alsohere.backends.memory_inbox import MemoryInbox
@@ -24,7 +25,7 @@ from support.simulation import World
 
 RULES = InboxRules(enabled=True, categories=PRESETS, retention_s=10**9, between_users=True)
 NEVER = 2**52
-USERS = ["ann", "bob", "cem", "dia"]
+USERS = ["ann", "bob", "cem"]
 TOPICS = ["/t/1", "/t/2"]
 
 
@@ -171,7 +172,7 @@ class Town:
 
     def mark(self, tab: Tab, marking: tuple[Any, ...]) -> None:
         how, form, at, category = marking
-        known = sorted(self.model.sent) or [1]
+        known = sorted(self.model.sent, reverse=True) or [1]
         ids = [known[one % len(known)] for one in at]
         argument: dict[str, Any] = {"as": how} | ({} if category is None else {"category": category})
         argument |= {"ids": ids} if form == "ids" else {"up_to": ids[0]} if form == "up_to" else {"all": True}
@@ -191,7 +192,7 @@ class Town:
     def recall(self, pick: int) -> None:
         if not self.model.sent:
             return
-        notice_id = sorted(self.model.sent)[pick % len(self.model.sent)]
+        notice_id = sorted(self.model.sent, reverse=True)[pick % len(self.model.sent)]
 
         def recalled(answer: Any) -> None:
             self.expect(isinstance(answer, Withdrawn))
@@ -208,13 +209,16 @@ class Town:
     def go(self, pick: int) -> None:
         self.tabs.pop(pick % len(self.tabs)).lose_transport()
 
-    def at_once(self, deeds: list[tuple[Any, ...]]) -> None:
+    def at_once(self, deeds: list[tuple[Any, ...]], *, in_one_batch: bool) -> None:
         """Begin one deed after the other, without waiting for what follows from them; questions are answered late."""
-        self.loop.run_until_complete(self._begin_all(deeds))
+        self.loop.run_until_complete(self._begin_all(deeds, in_one_batch=in_one_batch))
         self.do(lambda: None)
 
-    async def _begin_all(self, deeds: list[tuple[Any, ...]]) -> None:
+    async def _begin_all(self, deeds: list[tuple[Any, ...]], *, in_one_batch: bool) -> None:
         self.witness.answers.clear()
+        gate = threading.Event()
+        if in_one_batch and self.store is not None:
+            self.store.writer.submit(lambda connection: gate.wait(1), lambda _: None)
         for deed in deeds:
             if deed == ("tick",):
                 self.world.clock.time_s += 0.11
@@ -223,6 +227,7 @@ class Town:
                 self._begin_one(deed)
             for _ in range(3):  # who asks the store has asked, and has no answer yet
                 await asyncio.sleep(0)
+        gate.set()
         if self.store is not None:
             await self.store.writer.ask(lambda connection: None)
         self.witness.answers.set()
@@ -338,9 +343,12 @@ class Town:
 
     def close(self) -> None:
         """Everybody leaves, and the database is as empty as before."""
-        self.do(lambda: [tab.lose_transport() for tab in self.tabs])
-        if self.store is not None:
-            self.loop.run_until_complete(self.store.close())
-            for table in ("inbox", "notifications", "follows", "preferences"):
-                rows(self.database, f"DELETE FROM {table}")
-        self.loop.close()
+        try:
+            self.faults.clear()
+            self.do(lambda: [tab.lose_transport() for tab in self.tabs])
+        finally:
+            if self.store is not None:
+                self.loop.run_until_complete(self.store.close())
+                for table in ("inbox", "notifications", "follows", "preferences"):
+                    rows(self.database, f"DELETE FROM {table}")
+            self.loop.close()
