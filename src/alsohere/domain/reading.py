@@ -132,6 +132,11 @@ class Reading:
     def fold(self, transition: Transition, now_s: float, wall_ms: int) -> Visit | None:
         """Take note of an enter, an update or a leave.
 
+        Args:
+            transition: it.
+            now_s: the monotonic clock.
+            wall_ms: the wall clock, if it is an enter.
+
         Returns:
             The visit that this was the end of.
         """

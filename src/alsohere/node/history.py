@@ -105,7 +105,7 @@ class History:
                 self._count(came=transition.before is None)
         elif self._records:
             clock = self._node.clock
-            visit = self._reading.fold(transition, clock.now_s(), clock.wall_ms())
+            visit = self._reading.fold(transition, clock.now_s(), clock.wall_ms() if transition.before is None else 0)
             if visit is not None:
                 if self._backlog.put(visit) >= BATCH or self._write_s is None:
                     self._soon()
