@@ -242,7 +242,7 @@ def test_a_function_that_the_architecture_names_exists(name: str):
     assert name in modes or re.search(rf"^\s*(async )?def {name}\(", SOURCE_TEXT, re.MULTILINE)
 
 
-INVARIANTS = [f"{kind}{number}" for kind, last in (("P", 12), ("L", 10), ("R", 7), ("S", 5)) for number in range(1, last + 1)]
+INVARIANTS = [f"{kind}{number}" for kind, last in (("P", 12), ("L", 10), ("I", 7), ("R", 7), ("S", 5)) for number in range(1, last + 1)]
 
 
 @pytest.mark.parametrize("number", INVARIANTS)
