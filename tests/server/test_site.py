@@ -63,7 +63,8 @@ def test_an_old_client_is_told_which_clients_fit(dev: ServerProcess):
     assert answer.status == 400
     assert answer.json() == {
         "code": 5,
-        "message": "Unsupported protocol version: this server speaks Engine.IO 4 (Socket.IO clients 3 and 4)",
+        "message": "Unsupported protocol version: this server speaks Engine.IO 4 (Socket.IO clients 3 and 4); "
+        "set ALSOHERE_ALLOW_EIO3=1 to let in the clients 1 and 2 too",
     }
 
 

@@ -42,7 +42,7 @@ def test_a_command_of_a_newer_client_is_understood(name: str):
         "limit": 1,
         "state": {},
         "endpoint": "https://e",
-        "subscription": {},
+        "subscription": {"endpoint": "https://e", "keys": {"p256dh": "k", "auth": "a"}},
     }
     fields = msgspec.structs.fields(COMMANDS[name])
     needed = {field.encode_name: everything[field.encode_name] for field in fields if field.required}
