@@ -56,7 +56,13 @@ def test_every_command_is_described_with_its_fields_and_defaults(name: str):
     for field in msgspec.structs.fields(COMMANDS[name]):
         row = re.search(rf"^\| `{field.encode_name}` \| [^|]+ \| ([^|]+) \|", section, re.MULTILINE)
         assert row, field.encode_name
-        default = "*required*" if field.required else "none" if field.default in (None, msgspec.UNSET) else f"`{json.dumps(field.default)}`"
+        default = (
+            "*required*"
+            if field.required
+            else "none"
+            if field.default in (None, msgspec.UNSET)
+            else f"`{json.dumps(field.default)}`"
+        )
         assert row[1] == default, field.encode_name
 
 
@@ -242,7 +248,9 @@ def test_a_function_that_the_architecture_names_exists(name: str):
     assert name in modes or re.search(rf"^\s*(async )?def {name}\(", SOURCE_TEXT, re.MULTILINE)
 
 
-INVARIANTS = [f"{kind}{number}" for kind, last in (("P", 12), ("L", 10), ("I", 7), ("R", 7), ("S", 5)) for number in range(1, last + 1)]
+INVARIANTS = [
+    f"{kind}{number}" for kind, last in (("P", 12), ("L", 10), ("I", 7), ("R", 7), ("S", 5)) for number in range(1, last + 1)
+]
 
 
 @pytest.mark.parametrize("number", INVARIANTS)
