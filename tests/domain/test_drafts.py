@@ -83,7 +83,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("fields", BAD, ids=str)
+@pytest.mark.parametrize("fields", BAD, ids=[f"{next(iter(fields), None)}-{number}" for number, fields in enumerate(BAD)])
 def test_a_bad_draft_is_refused_with_the_field(fields: dict[str, Any]):  # H98
     with pytest.raises(BadRequest) as refusal:
         check_draft(draft(**fields))
