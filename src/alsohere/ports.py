@@ -235,7 +235,11 @@ class InboxStore(Protocol):
         """What began or ended after the one time and not after the other."""
 
     async def followers(self, topic: str, after: str, most: int) -> list[str]:
-        """Who follows a topic, by id, from behind that one."""
+        """Who follows a topic, by id, from behind that one.
+
+        Raises:
+            BadRequest: `after` can be no id.
+        """
 
     async def topics(self, user: str) -> list[str]:
         """What a user follows, by name."""

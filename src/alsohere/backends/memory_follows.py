@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from alsohere.domain.drafts import check_text
+from alsohere.domain.identity import MAX_ID_BYTES
 from alsohere.errors import LimitReached, Refusal
 from alsohere.notices import Preferences
 from alsohere.ports import PreferencesStep
@@ -45,6 +47,7 @@ class MemoryFollows:
         done(self._preferences[user])
 
     async def followers(self, topic: str, after: str, most: int) -> list[str]:
+        check_text("after", after, MAX_ID_BYTES)
         return [user for user in self.followers_of(topic) if user.encode() > after.encode()][:most]
 
     async def topics(self, user: str) -> list[str]:

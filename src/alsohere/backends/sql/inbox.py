@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 from alsohere.backends.sql import follows, inbox_changes, inbox_questions, notices
 from alsohere.backends.sql.outgoing import Outgoing
 from alsohere.backends.sql.store import Store
-from alsohere.domain.drafts import check_draft, check_edit, check_marking
+from alsohere.domain.drafts import check_draft, check_edit, check_marking, check_text
+from alsohere.domain.identity import MAX_ID_BYTES
 from alsohere.domain.offline import NOWHERE, Routes
 from alsohere.errors import Refusal
 from alsohere.notices import (
@@ -156,6 +157,7 @@ class SqlInbox:
         return await self._reader.ask(partial(inbox_questions.due, after_ms, until_ms))
 
     async def followers(self, topic: str, after: str, most: int) -> list[str]:
+        check_text("after", after, MAX_ID_BYTES)
         return await self._reader.ask(partial(follows.followers, topic, after, most))
 
     async def topics(self, user: str) -> list[str]:
