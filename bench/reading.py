@@ -3,17 +3,19 @@
 import sqlite3
 import time
 from statistics import median
+from urllib.request import Request, urlopen
 
 from databases import sqlite_file
 from locking import CLIENTS, UNLIMITED
 from peers import Peer
 from rig import Rig, Stuck
-from scenarios import Effort, Sample, storm_audience, storm_window
+from scenarios import ENTERS_PER_S, STAY_S, WATCHERS, Effort, Sample, storm_audience
 
 READERS, IN_ROOM, SAMPLED = 10_000, 100, 20
 ENTER_ARTICLE = '420["room:enter",{"room":"/articles/%d","watch":"full","state":{"position":0}}]'
 MOVE_ON = '42["room:update",{"room":"/articles/%d","state":{"position":%d}}]'
 ENTER = '420["room:enter",{"room":"/articles/%d","watch":"none"}]'
+API_KEY = "of-the-benchmark"
 LEAVE = '421["room:leave",{"room":"/articles/%d"}]'
 
 
@@ -55,21 +57,32 @@ def written(url: str) -> int:
 
 
 def history(peer: Peer, effort: Effort) -> Sample:
-    """The storm against two servers in turns: one records its room, the other none. Both have a database, and both stand by while
-    the other is measured.
-    """
-    with sqlite_file() as one, sqlite_file() as other:
-        recording = Rig(peer, {"ALSOHERE_DATABASE_URL": one, "ALSOHERE_HISTORY": "s"})
-        plain = Rig(peer, {"ALSOHERE_DATABASE_URL": other})
-        us: dict[Rig, list[float]] = {recording: [], plain: []}
-        with recording, plain:
-            for rig in us:
-                storm_audience(rig)
-            for turn in range(effort.turns):
-                for rig in (recording, plain) if turn % 2 else (plain, recording):
-                    answer = storm_window(rig, effort.turn_s, warm_s=0.4)
-                    us[rig].append(answer["server_cpu_s"] / answer["entered"] * 1e6)
-        if not written(one):
+    """The storm in two rooms of one server in turns. Everybody watches both, and one of them is recorded."""
+    settings = {"ALSOHERE_HISTORY": "s", "ALSOHERE_API_KEY": API_KEY}
+    us: dict[str, list[float]] = {"s": [], "t": []}
+    with sqlite_file() as url, Rig(peer, settings | {"ALSOHERE_DATABASE_URL": url}) as rig:
+        storm_audience(rig)
+        rig.tell(WATCHERS, in_room("t", peer.watch))
+        for turn in range(2 * effort.turns):
+            room = "st"[(turn + 1) // 2 % 2]  # s t t s s t t s …: what changes over time touches both alike
+            us[room].append(storm_us(rig, room, effort.turn_s))
+        if not written(url):
             raise Stuck("no visit was recorded")
-    with_it, without_it = median(us[recording]), median(us[plain])
-    return {"history_us": with_it - without_it, "history_percent": (with_it / without_it - 1) * 100}
+    recorded, other = median(us["s"]), median(us["t"])
+    return {"history_us": recorded - other, "history_percent": (recorded / other - 1) * 100}
+
+
+def in_room(room: str, text: str) -> str:
+    """What is said of the storm's room, of another one."""
+    return text.replace('"s"', f'"{room}"')
+
+
+def storm_us(rig: Rig, room: str, seconds: float) -> float:
+    """The server's CPU for each enter of a storm, until the last visit is written."""
+    before_s = rig.server_cpu_s()
+    enter, leave = in_room(room, rig.peer.enter), in_room(room, rig.peer.leave)
+    answer = rig.storm(WATCHERS, 0, seconds, ENTERS_PER_S, STAY_S, SAMPLED, enter, leave)
+    # Whoever asks how a room was read, also one without a reader, is answered when all that is over has been written.
+    asked = Request(f"http://127.0.0.1:{rig.port}/api/v1/reading/nobody", headers={"Authorization": f"Bearer {API_KEY}"})
+    urlopen(asked, timeout=10).close()
+    return (rig.server_cpu_s() - before_s) / answer["all_entered"] * 1e6

@@ -121,8 +121,10 @@ class Rig:
     def idle(self, seconds: float) -> Answer:
         return self._ask(seconds, "idle", seconds)
 
-    def storm(self, watchers: int, warm_s: float, seconds: float, per_s: int, stay_s: float, sampled: int) -> Answer:
-        words = (watchers, warm_s, seconds, per_s, stay_s, sampled, self.peer.enter, self.peer.leave)
+    def storm(
+        self, watchers: int, warm_s: float, seconds: float, per_s: int, stay_s: float, sampled: int, enter: str, leave: str
+    ) -> Answer:
+        words = (watchers, warm_s, seconds, per_s, stay_s, sampled, enter, leave)
         return self._ask(warm_s + seconds + 1, "storm", *words)
 
     def positions(self, group: int, seconds: float, sampled: int, mark: str, update: str) -> Answer:
@@ -133,6 +135,10 @@ class Rig:
 
     def chain(self, seconds: float, counted: str, granted: str, release: str, acquire: str) -> Answer:
         return self._ask(seconds, "chain", seconds, counted, granted, release, acquire)
+
+    def server_cpu_s(self) -> float:
+        """CPU seconds that the server has used so far."""
+        return time.clock_gettime(~self.server.pid << 3 | 2)  # what clock_getcpuclockid(3) makes of a process id
 
     def memory_kb_per_connection(self, connections: int) -> float:
         return (memory_kb(self.server.pid) - self.empty_kb) / connections

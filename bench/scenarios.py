@@ -71,16 +71,11 @@ def storm_audience(rig: Rig) -> None:
         raise Stuck(f"{rig.peer.name}: {connected} of {WATCHERS + CHURNERS} connected")
 
 
-def storm_window(rig: Rig, seconds: float, warm_s: float = 1) -> Answer:
-    """1,000 watchers of a room that 1,000 others enter and leave per second; about 120 are in it at any moment."""
-    return rig.storm(WATCHERS, warm_s, seconds, ENTERS_PER_S, STAY_S, SAMPLED)
-
-
 def storm(peer: Peer, effort: Effort) -> Sample:
-    """The presence storm."""
+    """1,000 watchers of a room that 1,000 others enter and leave per second; about 120 are in it at any moment."""
     with Rig(peer) as rig:
         storm_audience(rig)
-        answer = storm_window(rig, effort.storm_s)
+        answer = rig.storm(WATCHERS, 1, effort.storm_s, ENTERS_PER_S, STAY_S, SAMPLED, peer.enter, peer.leave)
     per_watcher = WATCHERS * answer["seconds"]
     return {
         "storm_frames": answer["frames"] / per_watcher,
