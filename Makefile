@@ -12,7 +12,8 @@ demo: $(READY)            ## start the sample site on memory and a temporary SQL
 	$(BIN)/alsohere demo
 
 test: $(READY) $(JS_READY) browser  ## everything: unit, model, interop, hostile, browser, js
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore=tests/browser
+	$(BIN)/python -m pytest tests/browser
 	cd js && npm test --silent
 
 check: $(READY) $(JS_READY)         ## lint, types, import law, docs tests

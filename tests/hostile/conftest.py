@@ -93,5 +93,7 @@ def slow_attack(request: pytest.FixtureRequest) -> Iterator[SlowAttack | None]:
     if all(item.path.name != "test_slow_requests.py" for item in request.session.items):
         yield None
         return
-    with ServerProcess(*COMMANDS["native"], env=ENVIRONMENT | {"ALSOHERE_PING_INTERVAL_S": "300"}) as server:
+    with ServerProcess(
+        *COMMANDS["native"], env=ENVIRONMENT | {"ALSOHERE_PING_INTERVAL_S": "300", "ALSOHERE_PING_TIMEOUT_S": "300"}
+    ) as server:
         yield SlowAttack(server)

@@ -39,7 +39,7 @@ class Takeover:
             sink.close(CloseCode.BAD_PACKET, "this session cannot be upgraded")
             return
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._timeout_s, sink.close, CloseCode.TOO_SLOW, "the upgrade took too long")
+        self._deadline = loop.call_later(self._timeout_s, self._give_up, sink)
 
     def receive(self, sink: Sink, data: bytes, *, binary: bool) -> bool:
         """Take a packet of the new transport; True once the session is on it.
@@ -50,7 +50,11 @@ class Takeover:
         peer = self._peer
         if peer.ended:
             raise PacketError("the session is over")
-        state = self._upgrade.receive(data, binary=binary)
+        try:
+            state = self._upgrade.receive(data, binary=binary)
+        except PacketError:
+            self.abort()
+            raise
         if state is UpgradeState.PROBED:
             sink.write(PROBE_PONG_PACKET)
             # Engine.IO protocol 4, "Upgrade": the waiting poll is ended with a noop, so that the client can let go of it.
@@ -62,9 +66,13 @@ class Takeover:
         peer.outbox.attach(sink, ready=True)
         return True
 
+    def _give_up(self, sink: Sink) -> None:
+        self.abort()  # first: who sees the close may try again at once
+        sink.close(CloseCode.TOO_SLOW, "the upgrade took too long")
+
     def abort(self) -> None:
-        """The new transport is gone before it took over: polling goes on."""
-        if not self.is_refused:
+        """The new transport is gone before it took over: polling goes on. A second time this does nothing."""
+        if not self.is_refused and self._peer.upgrade is self._upgrade:
             self._release()
             if not (self._peer.poll and self._peer.poll.is_waiting):
                 self._peer.expect_poll()
