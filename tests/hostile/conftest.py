@@ -33,7 +33,8 @@ ENVIRONMENT = {
     "ALSOHERE_LOCK_QUEUE": str(LOCK_QUEUE),
     "ALSOHERE_LOCK_GRACE_S": str(LOCK_GRACE_S),
     "ALSOHERE_LOCK_REQUEST_S": str(LOCK_REQUEST_S),
-    "ALSOHERE_PING_INTERVAL_S": "60",  # a client written by hand cannot answer while a test does something else
+    "ALSOHERE_PING_INTERVAL_S": "300",  # a client written by hand cannot answer while a test does something else
+    "ALSOHERE_PING_TIMEOUT_S": "300",
     "ALSOHERE_LEAVE_GRACE_S": "0.01",
     "ALSOHERE_DRAIN_S": "0.1",
     "ALSOHERE_TICK_S": "0.01",
