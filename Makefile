@@ -13,7 +13,7 @@ demo: $(READY)            ## start the sample site on memory and a temporary SQL
 
 test: $(READY) $(JS_READY) browser  ## everything: unit, model, interop, hostile, browser, js
 	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore=tests/browser
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 	cd js && npm test --silent
 
 check: $(READY) $(JS_READY)         ## lint, types, import law, docs tests
