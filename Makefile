@@ -12,7 +12,7 @@ demo: $(READY)            ## start the sample site on memory and a temporary SQL
 	$(BIN)/alsohere demo
 
 test: $(READY) $(JS_READY) browser  ## everything: unit, model, interop, hostile, browser, js
-	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore=tests/browser
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 	cd js && npm test --silent
 

@@ -4,7 +4,6 @@ PostgreSQL stands for one on another machine, so its CPU time is not the server'
 with the run.
 """
 
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -15,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from peers import BUILD
-from rig import LOAD_CORE, Stuck
+from rig import Stuck
 
 _numbers = count(1)
 
 
 @cache
 def _postgres() -> Any:
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {LOAD_CORE})  # what is started inherits it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a directory for its lock that is not where it likes it to be
@@ -31,8 +28,6 @@ def _postgres() -> Any:
         return postgres_server.get_server(Path(tempfile.mkdtemp(prefix="alsohere-bench-")), cleanup_mode="delete")
     except Exception as error:
         raise Stuck(f"PostgreSQL did not start: {error}") from error
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 @contextmanager

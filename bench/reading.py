@@ -8,6 +8,7 @@ from urllib.request import Request, urlopen
 from databases import sqlite_file
 from locking import CLIENTS, UNLIMITED
 from peers import Peer
+from posting import API_KEY
 from rig import Rig, Stuck
 from scenarios import ENTERS_PER_S, STAY_S, WATCHERS, Effort, Sample, storm_audience
 
@@ -15,7 +16,6 @@ READERS, IN_ROOM, SAMPLED = 10_000, 100, 20
 ENTER_ARTICLE = '420["room:enter",{"room":"/articles/%d","watch":"full","state":{"position":0}}]'
 MOVE_ON = '42["room:update",{"room":"/articles/%d","state":{"position":%d}}]'
 ENTER = '420["room:enter",{"room":"/articles/%d","watch":"none"}]'
-API_KEY = "of-the-benchmark"
 LEAVE = '421["room:leave",{"room":"/articles/%d"}]'
 
 

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -95,18 +95,25 @@ class Rig:
         raise Stuck(f"{self.peer.name} did not start: see {self.log.name}")
 
     def _ask(self, limit_s: float, *words: object) -> Answer:
+        self._say(*words)
+        return self._hear(limit_s, words[0])
+
+    def _say(self, *words: object) -> None:
         assert self.load
         assert self.load.stdin
-        assert self.load.stdout
         self.load.stdin.write("\t".join(map(str, words)) + "\n")
         self.load.stdin.flush()
+
+    def _hear(self, limit_s: float, command: object) -> Answer:
+        assert self.load
+        assert self.load.stdout
         readable, _, _ = select.select([self.load.stdout], [], [], limit_s + PATIENCE_S)
         line = self.load.stdout.readline() if readable else ""
         if not line:
-            raise Stuck(f"no answer to {words[0]} against {self.peer.name}")
+            raise Stuck(f"no answer to {command} against {self.peer.name}")
         answer = json.loads(line)
         if answer["closed"] or answer["blocked"]:
-            print(f"  ! {self.peer.name}, {words[0]}: {answer['closed']} closed, {answer['blocked']} blocked", flush=True)
+            print(f"  ! {self.peer.name}, {command}: {answer['closed']} closed, {answer['blocked']} blocked", flush=True)
         return answer
 
     def connect(self, count: int, join: str, window: int = 1000, group: int = 1, limit_s: float = 40) -> Answer:
@@ -135,6 +142,15 @@ class Rig:
 
     def chain(self, seconds: float, counted: str, granted: str, release: str, acquire: str) -> Answer:
         return self._ask(seconds, "chain", seconds, counted, granted, release, acquire)
+
+    def receive(self, count: int, event: str, send: Callable[[], None], limit_s: float = 20) -> Answer:
+        """What `send` sends comes to connections, in so many frames."""
+        self._say("receive", count, limit_s, event)
+        send()  # what comes before the load generator looks waits in its sockets
+        return self._hear(limit_s, "receive")
+
+    def logins(self, count: int, each: int, event: str, limit_s: float = 20) -> Answer:
+        return self._ask(limit_s, "logins", count, each, limit_s, event)
 
     def server_cpu_s(self) -> float:
         """CPU seconds that the server has used so far."""

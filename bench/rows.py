@@ -8,6 +8,7 @@ from report import Expectation, Results, Row, lines, number, table
 SMALL, LARGE, STORM = "small", "large", "storm"
 POSITIONS, LOCKS, LOCKS_POSTGRES, QUEUE = "positions", "locks", "locks-postgresql", "lock-queue"
 VISITS, HISTORY = "visits", "history"
+PUSH, NOTIFY, NOTIFY_POSTGRES, DRAIN, BROADCAST = "push", "notify", "notify-postgresql", "drain", "broadcast"
 
 
 def of(key: str, scenario: str) -> Callable[[Results], float]:
@@ -85,6 +86,18 @@ def lock_rows(scenario: str, where: str, expected: tuple[Expectation, ...] = ())
     ]
 
 
+def notify_rows(
+    scenario: str, where: str, batches: tuple[Expectation, ...] = (), single: tuple[Expectation, ...] = ()
+) -> list[Row]:
+    return [
+        Row(f"Notifications on {where}: per second, in batches of 100", "notify_per_s", scenario, batches),
+        Row("… to users who are all here, until each has been shown it", "notify_online_per_s", scenario),
+        Row("… server CPU for each of those (µs)", "notify_online_us", scenario),
+        Row("… one by one, from 16 at a time", "notify_single_per_s", scenario, single),
+        Row("… p99 to the answer (ms)", "notify_single_p99_ms", scenario),
+    ]
+
+
 OWN_ROWS = [
     Row("Positions: server CPU (% of a core)", "position_cpu", POSITIONS, at_most(60, "position_cpu", POSITIONS)),
     Row("… CPU per update (µs)", "position_us", POSITIONS),
@@ -104,6 +117,19 @@ OWN_ROWS = [
     Row("History: visits written per second", "visits_per_s", VISITS),
     Row("… what it adds to the storm's CPU (%)", "history_percent", HISTORY, at_most(5, "history_percent", HISTORY)),
     Row("… for each visit (µs)", "history_us", HISTORY),
+    Row("Push to 10,000 users by name, one request: until the last has it (ms)", "push_ms", PUSH),
+    Row("… server CPU for each (µs)", "push_us", PUSH),
+    *notify_rows(NOTIFY, "SQLite", at_least(10_000, "notify_per_s", NOTIFY), at_least(1500, "notify_single_per_s", NOTIFY)),
+    *notify_rows(NOTIFY_POSTGRES, "PostgreSQL"),
+    Row("Login with 200 unread: p50 until all have come (ms)", "drain_p50_ms", DRAIN),
+    Row("… p99 (ms)", "drain_p99_ms", DRAIN, at_most(50, "drain_p99_ms", DRAIN)),
+    Row(
+        "Broadcast to 100,000, 2,000 of them here: until it is on every screen (ms)",
+        "broadcast_ms",
+        BROADCAST,
+        at_most(1000, "broadcast_ms", BROADCAST),
+    ),
+    Row("… rows that it is stored in", "broadcast_rows", BROADCAST, at_most(1, "broadcast_rows", BROADCAST)),
 ]
 
 

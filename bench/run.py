@@ -24,11 +24,12 @@ from typing import NamedTuple
 import rows
 from databases import postgres_database, sqlite_file
 from locking import lock_pairs, lock_queue
+from messaging import broadcast, drain, durable, push
 from page import write_page
 from peers import ALSOHERE, BENCH, BUILD, PEERS, Peer
 from reading import history, positions, visits
 from report import Results
-from rig import Stuck
+from rig import LOAD_CORE, Stuck
 from scenarios import Effort, Sample, crowd, storm
 
 FULL = Effort(3, {1000: 200_000, 10000: 150_000}, storm_s=5, idle_s=1, positions_s=3, pairs_s=1.5, turns=4, turn_s=1.5)
@@ -56,6 +57,11 @@ SCENARIOS = (
     Scenario(rows.QUEUE, (ALSOHERE,), partial(lock_queue, sqlite_file)),
     Scenario(rows.VISITS, (ALSOHERE,), visits),
     Scenario(rows.HISTORY, (ALSOHERE,), history),
+    Scenario(rows.PUSH, (ALSOHERE,), push),
+    Scenario(rows.NOTIFY, (ALSOHERE,), partial(durable, sqlite_file)),
+    Scenario(rows.NOTIFY_POSTGRES, (ALSOHERE,), partial(durable, postgres_database)),
+    Scenario(rows.DRAIN, (ALSOHERE,), drain),
+    Scenario(rows.BROADCAST, (ALSOHERE,), broadcast),
 )
 
 
@@ -175,6 +181,7 @@ def main() -> None:
         sys.exit("alsohere is not installed here: pip install -e .[dev]")
     with alone():
         build()
+        os.sched_setaffinity(0, {LOAD_CORE})  # this program's share of the load, and the database that it starts
         run(scenarios, QUICK if options.quick else FULL, write=options.write)
 
 

@@ -5,7 +5,7 @@
  *
  * Files: connection.c moves bytes and frames; delays.c collects times; phases.c does one job per command (connect, events, idle);
  * storm.c is the presence storm, positions.c readers who move on, pairs.c two commands in turns, chain.c a lock from hand to
- * hand; main.c reads commands from stdin and answers each with one line of JSON on stdout.
+ * hand, receive.c messages that come unasked; main.c reads commands from stdin and answers each with one line of JSON on stdout.
  */
 #ifndef LOAD_H
 #define LOAD_H
@@ -80,6 +80,8 @@ void phase_storm(int watchers, double warm_s, double seconds, double per_s, doub
 void phase_positions(int group, double seconds, int sampled, const char *mark, const char *update);
 void phase_pairs(int clients, double seconds, const char *first, const char *second);
 void phase_chain(double seconds, const char *granted, const char *release, const char *acquire);
+void phase_receive(int count, double limit_s, const char *event);
+void phase_logins(int logins, int each, double limit_s, const char *event);
 
 extern pid_t server_pid;
 

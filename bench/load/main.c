@@ -36,6 +36,10 @@ static bool obey(char **f, int count) {
     } else if (!strcmp(f[0], "chain") && count == 6) { /* seconds, prefix of what is counted, of a grant, release, acquire */
         snprintf(counted_text, sizeof counted_text, "%s", f[2]);
         phase_chain(atof(f[1]), f[3], f[4], f[5]);
+    } else if (!strcmp(f[0], "receive") && count == 4) { /* how many, limit_s, the event */
+        phase_receive(atoi(f[1]), atof(f[2]), f[3]);
+    } else if (!strcmp(f[0], "logins") && count == 5) { /* how many, events each, limit_s, the event */
+        phase_logins(atoi(f[1]), atoi(f[2]), atof(f[3]), f[4]);
     } else {
         return false;
     }

@@ -41,6 +41,15 @@ def look(reading: Reading, room: str, user: str, attended: bool, now_s: float) -
             stay.attend(attended, now_s)
 
 
+def end(reading: Reading, transition: Transition, now_s: float, wall_ms: int) -> Visit | None:
+    """A leave; the visit that it was the end of."""
+    reading.fold(transition, now_s, wall_ms)
+    assert reading.ended <= 1
+    visits = reading.take_ended()
+    assert reading.ended == 0
+    return visits[0] if visits else None
+
+
 @pytest.fixture
 def reading() -> Reading:
     return Reading(RecordedRooms(["/posts/*", "/about"]), CHECKPOINT_S)
@@ -76,9 +85,9 @@ def test_a_rule_that_can_name_no_room_is_told(rule: str):
 
 
 def test_a_room_that_no_rule_names_leaves_nothing(reading: Reading):  # R4
-    assert reading.fold(enter("/private", "ann", position=50), 0.0, 0) is None
-    assert reading.fold(update("/private", "ann", position=60), 1.0, 0) is None
-    assert reading.fold(leave("/private", "ann"), 2.0, 0) is None
+    reading.fold(enter("/private", "ann", position=50), 0.0, 0)
+    reading.fold(update("/private", "ann", position=60), 1.0, 0)
+    assert end(reading, leave("/private", "ann"), 2.0, 0) is None
     assert reading.is_empty
     assert reading.due_s() is None
 
@@ -93,7 +102,7 @@ def test_a_visit_has_its_times_its_attention_and_how_far_it_got(reading: Reading
     reading.fold(update("/posts/1", "~ann", position=63.9), 110.0, 1_010_000)
     look(reading, "/posts/1", "~ann", True, 120.0)
     reading.fold(update("/posts/1", "~ann", position=20), 121.0, 1_021_000)  # back to the top
-    visit = reading.fold(leave("/posts/1", "~ann"), 122.25, 1_022_250)
+    visit = end(reading, leave("/posts/1", "~ann"), 122.25, 1_022_250)
     assert visit == Visit("/posts/1", "~ann", 1_000_000, 1_022_250, 9.75, 63)
     assert reading.is_empty
 
@@ -101,7 +110,7 @@ def test_a_visit_has_its_times_its_attention_and_how_far_it_got(reading: Reading
 def test_a_step_of_the_wall_clock_is_no_reading_time(reading: Reading):  # R2
     reading.fold(enter("/about", "ann"), 5.0, 1_000_000)
     look(reading, "/about", "ann", True, 5.0)
-    visit = reading.fold(leave("/about", "ann"), 7.0, 400_000)  # ten minutes earlier than it was
+    visit = end(reading, leave("/about", "ann"), 7.0, 400_000)  # ten minutes earlier than it was
     assert (visit.entered_at, visit.left_at, visit.active_s) == (1_000_000, 1_002_000, 2.0)
 
 
@@ -126,13 +135,13 @@ def test_a_step_of_the_wall_clock_is_no_reading_time(reading: Reading):  # R2
 )
 def test_a_position_is_a_number_from_0_to_100(reading: Reading, position: Any, furthest: int | None):  # R3
     reading.fold(enter("/about", "ann", position=position), 0.0, 0)
-    assert reading.fold(leave("/about", "ann"), 1.0, 0).furthest == furthest
+    assert end(reading, leave("/about", "ann"), 1.0, 0).furthest == furthest
 
 
 def test_a_position_that_is_none_does_not_take_back_one_that_was(reading: Reading):  # R3
     reading.fold(enter("/about", "ann", position=40), 0.0, 0)
     reading.fold(update("/about", "ann", position="far"), 0.0, 0)
-    assert reading.fold(leave("/about", "ann"), 1.0, 0).furthest == 40
+    assert end(reading, leave("/about", "ann"), 1.0, 0).furthest == 40
 
 
 # -- Checkpoints and forgetting ----------------------------------------------------------------------------------------
@@ -151,7 +160,7 @@ def test_a_visit_that_goes_on_is_written_down_once_a_checkpoint(reading: Reading
 
 def test_when_nobody_is_there_nothing_is_due(reading: Reading):
     reading.fold(enter("/about", "ann"), 0.0, 0)
-    reading.fold(leave("/about", "ann"), 3.0, 3000)
+    end(reading, leave("/about", "ann"), 3.0, 3000)
     assert reading.checkpoints(5.0) == []
     assert reading.due_s() is None
 
@@ -161,13 +170,21 @@ def test_who_was_erased_has_no_visit_until_they_enter_again(reading: Reading):  
         reading.fold(enter(room, "ann"), 0.0, 1000)
     reading.fold(enter("/about", "bob"), 0.0, 1000)
     reading.forget("ann", 1000)
-    assert reading.fold(leave("/posts/1", "ann"), 1.0, 2000) is None
+    assert end(reading, leave("/posts/1", "ann"), 1.0, 2000) is None
     reading.fold(update("/about", "ann", position=9), 1.0, 2000)
-    reading.fold(leave("/about", "ann"), 2.0, 3000)
+    end(reading, leave("/about", "ann"), 2.0, 3000)
     assert [stay.room for stay in reading.of("bob")] == ["/about"]
     reading.fold(enter("/about", "ann"), 3.0, 4000)
     reading.forget("ann", 3999)  # news of the same erasure
     assert [stay.entered_at for stay in reading.of("ann")] == [4000]
+
+
+def test_who_was_erased_has_no_visit_that_ended_and_was_not_taken(reading: Reading):  # R6
+    for user, entered_at in (("ann", 1000), ("bob", 1000), ("ann", 2000)):
+        reading.fold(enter("/about", user), 0.0, entered_at)
+        reading.fold(leave("/about", user), 1.0, 0)
+    reading.forget("ann", 1999)
+    assert [(visit.user, visit.entered_at) for visit in reading.take_ended()] == [("bob", 1000), ("ann", 2000)]
 
 
 # -- Everything together -----------------------------------------------------------------------------------------------
@@ -203,7 +220,7 @@ class ReadingMachine(RuleBasedStateMachine):
     def somebody_enters(self, room: str, user: str, position: Any) -> None:
         if (room, user) in self.here:
             return
-        assert self.reading.fold(enter(room, user, position=position), float(self.now_s), self.wall_ms) is None
+        self.reading.fold(enter(room, user, position=position), float(self.now_s), self.wall_ms)
         self.here[room, user] = {"at": self.wall_ms, "seconds": 0, "active": 0, "attended": False, "reached": set()}
         self.note(room, user, position)
 
@@ -215,7 +232,7 @@ class ReadingMachine(RuleBasedStateMachine):
     @rule(data=st.data(), position=positions)
     def somebody_reads_on(self, data: st.DataObject, position: Any) -> None:
         room, user = data.draw(st.sampled_from(list(self.here)))
-        assert self.reading.fold(update(room, user, position=position), float(self.now_s), self.wall_ms) is None
+        self.reading.fold(update(room, user, position=position), float(self.now_s), self.wall_ms)
         self.note(room, user, position)
 
     @precondition(lambda self: self.here)
@@ -229,7 +246,7 @@ class ReadingMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_leaves(self, data: st.DataObject) -> None:
         room, user = data.draw(st.sampled_from(list(self.here)))
-        visit = self.reading.fold(leave(room, user), float(self.now_s), self.wall_ms)
+        visit = end(self.reading, leave(room, user), float(self.now_s), self.wall_ms)
         wanted = self.here.pop((room, user))
         if room == "/private":
             assert visit is None  # R4

@@ -13,6 +13,8 @@ Invariants (docs/reference/invariants.md):
  R6  a user who was erased has no visit that goes on, until they enter again.
 
 Refuses: clocks, databases. Times come in; visits go out as return values.
+A stay that ended is put aside and becomes a visit with many others (`take_ended`): in a storm of comings and goings, what is done
+for each at its own time costs three times as much as the same done in a row.
 Rejected: the member's status alone for R2. Somebody who opens five articles and reads one would read all five, as their status
 is that of their most active tab.
 """
@@ -81,6 +83,7 @@ class Stay(msgspec.Struct, gc=False):
     due_s: float  # when it is to be written down next
     active_s: float = 0.0
     attended_s: float | None = None  # since when they look at it
+    ended_s: float = 0.0  # once it is over
     furthest: int | None = None
 
     def attend(self, attended: bool, now_s: float) -> None:
@@ -123,39 +126,49 @@ class Reading:
         self._sweep_s = checkpoint_s * SWEEPS
         self._next_s: float | None = None
         self._stays: dict[str, dict[str, Stay]] = {}  # by user, and then by room
+        self._ended: list[Stay] = []
 
     @property
     def is_empty(self) -> bool:
         """Whether no visit goes on."""
         return not self._stays
 
-    def fold(self, transition: Transition, now_s: float, wall_ms: int) -> Visit | None:
+    @property
+    def ended(self) -> int:
+        """How many visits are over and were not taken yet."""
+        return len(self._ended)
+
+    def fold(self, transition: Transition, now_s: float, wall_ms: int) -> None:
         """Take note of an enter, an update or a leave.
 
         Args:
             transition: it.
             now_s: the monotonic clock.
             wall_ms: the wall clock, if it is an enter.
-
-        Returns:
-            The visit that this was the end of.
         """
         member, room, user_id = transition.member, transition.room, transition.user_id
         stays = self._stays.get(user_id)
         if member is None:
             stay = stays.pop(room, None) if stays is not None else None
-            if stays is not None and not stays:
-                del self._stays[user_id]
-            return stay.visit(now_s) if stay is not None else None
+            if stay is not None:
+                stay.ended_s = now_s
+                self._ended.append(stay)
+                if not stays:
+                    del self._stays[user_id]
+            return
         if transition.before is not None:
             stay = stays.get(room) if stays is not None else None
         elif room in self._rooms:
             stay = self._begin(room, user_id, stays, now_s, wall_ms)
         else:
-            return None
+            return
         if stay is not None and POSITION in member.state:
             stay.move(member.state[POSITION])
-        return None
+
+    def take_ended(self) -> list[Visit]:
+        """The visits that are over, in the order in which they ended; each is given once."""
+        ended, self._ended = self._ended, []
+        return [stay.visit(stay.ended_s) for stay in ended]
 
     def of(self, user_id: str) -> Iterable[Stay]:
         """The visits of a user that go on."""
@@ -181,6 +194,7 @@ class Reading:
 
     def forget(self, user_id: str, by_ms: int) -> None:
         """Nothing is kept of the visits of a user that began by then; not even of those that go on (R6)."""
+        self._ended = [stay for stay in self._ended if stay.user_id != user_id or stay.entered_at > by_ms]
         stays = self._stays.pop(user_id, {})
         later = {room: stay for room, stay in stays.items() if stay.entered_at > by_ms}
         if later:

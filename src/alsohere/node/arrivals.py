@@ -44,11 +44,11 @@ class Arrivals:
     def add(self, connection: Connection) -> None:
         """Tell a connection soon."""
         now_s = self._node.clock.now_s()
-        if not self._arriving:
-            self._due_s = now_s + self._node.tick_s
-        self._arriving[connection] = None
         self.deliveries.begin(connection, now_s)
-        self._node.wake()
+        self._arriving[connection] = None
+        if len(self._arriving) == 1:
+            self._due_s = now_s + self._node.tick_s
+            self._node.wake()
 
     def forget(self, connection: Connection) -> None:
         """Do not tell it."""

@@ -50,8 +50,10 @@ class Badges:
 
     def changed(self, user: str) -> None:
         """What is unread of that user may be another number now."""
+        is_first = not (self._stale or self._all_stale)
         self._stale.add(user)
-        self._soon()
+        if is_first:
+            self._soon()
 
     def all_changed(self) -> None:
         """That of everybody."""

@@ -56,8 +56,9 @@ class Deliveries:
 
     def __init__(self, ask_more: Callable[[Connection, int], None]) -> None:
         self._ask_more = ask_more
-        self._windows: dict[Connection, Window] = {}
+        self._windows: dict[Connection, Window] = {}  # of those who are being caught up, or owe an acknowledgement
         self._catching_up: dict[Connection, None] = {}
+        self._look_s = 0.0  # until then, nobody's patience ends
         self.acknowledged: list[Delivery] = []
 
     # -- Sending -----------------------------------------------------------------------------------------------------
@@ -67,6 +68,8 @@ class Deliveries:
         window = self._windows.setdefault(connection, Window())
         window.is_catching_up = window.is_asking = True
         window.stale_s = now_s + PATIENCE_S
+        if not self._catching_up:
+            self._look_s = window.stale_s
         self._catching_up[connection] = None
 
     def catch_up(self, connection: Connection, entries: Iterable[Entry], choose: Choose, *, more: bool) -> None:
@@ -107,6 +110,12 @@ class Deliveries:
     def _caught_up(self, connection: Connection, window: Window) -> None:
         window.is_catching_up = False
         self._catching_up.pop(connection, None)
+        self._drop_idle(connection, window)
+
+    def _drop_idle(self, connection: Connection, window: Window) -> None:
+        """Most connections wait for nothing, and need no window."""
+        if not (window.is_catching_up or window.pending):
+            self._windows.pop(connection, None)
 
     # -- Acknowledgements --------------------------------------------------------------------------------------------
 
@@ -121,18 +130,22 @@ class Deliveries:
             window.stale_s = now_s + PATIENCE_S
             if not window.pending and not window.is_asking:
                 self._go_on(connection, window)
+        self._drop_idle(connection, window)
         return True
 
     def due_s(self) -> float | None:
-        """When `advance` has something to give up."""
-        return min((self._windows[connection].stale_s for connection in self._catching_up), default=None)
+        """When `advance` may have something to give up. It is asked at every tick, of ten thousand who come back at once."""
+        return self._look_s if self._catching_up else None
 
     def advance(self, now_s: float) -> None:
         """Give up on clients that acknowledge nothing: what is new must reach them all the same."""
+        if now_s < self._look_s:
+            return
         for connection in list(self._catching_up):
             window = self._windows[connection]
             if window.stale_s <= now_s:
                 self._caught_up(connection, window)
+        self._look_s = min((self._windows[connection].stale_s for connection in self._catching_up), default=now_s)
 
     def forget(self, connection: Connection) -> None:
         """The connection is over, or somebody else's."""

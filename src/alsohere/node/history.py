@@ -82,7 +82,7 @@ class History:
     @property
     def waiting(self) -> int:
         """Visits that wait to be written."""
-        return len(self._backlog) + (len(self._writing.visits) if self._writing is not None else 0)
+        return self._unwritten + (len(self._writing.visits) if self._writing is not None else 0)
 
     @property
     def dropped(self) -> int:
@@ -105,9 +105,10 @@ class History:
                 self._count(came=transition.before is None)
         elif self._records:
             clock = self._node.clock
-            visit = self._reading.fold(transition, clock.now_s(), clock.wall_ms() if transition.before is None else 0)
-            if visit is not None:
-                if self._backlog.put(visit) >= BATCH or self._write_s is None:
+            self._reading.fold(transition, clock.now_s(), clock.wall_ms() if transition.before is None else 0)
+            if transition.member is None:
+                ended = self._reading.ended
+                if ended >= BATCH or (ended and self._write_s is None):
                     self._soon()
             elif not self._sweeps and self._reading.due_s() is not None:
                 self._sweeps = True
@@ -156,11 +157,22 @@ class History:
         if self._write_s is not None and now_s >= self._write_s:
             self._write()
 
+    @property
+    def _unwritten(self) -> int:
+        return len(self._backlog) + self._reading.ended
+
+    def _collect(self) -> None:
+        """Visits that are over wait with the others."""
+        for visit in self._reading.take_ended():
+            self._backlog.put(visit)
+
     def _soon(self) -> None:
         """Something waits to be written."""
         if self._prune_s is None:
             self._prune_s = self._node.clock.now_s() + FIRST_PRUNE_S
-        if self._writing is None and len(self._backlog) >= BATCH and not self._failed:
+        if self._reading.ended >= BATCH:
+            self._collect()
+        if self._writing is None and self._unwritten >= BATCH and not self._failed:
             self._write()
         elif self._write_s is None:
             self._write_in(WRITE_S)
@@ -177,6 +189,7 @@ class History:
                 self._write_in(self._writing_until_s - now_s)
                 return
             self._give_back(self._writing)
+        self._collect()
         visits, days = self._backlog.take(BATCH), self._tally.take() if self._begun else []
         self._writing = Batch(self._life, visits, days) if visits or days else None
         if self._writing is not None:
@@ -191,7 +204,7 @@ class History:
         if batch is not None:  # else it is an answer that came after all
             self._settled(batch, answer)
         if self._has_news:
-            self._write_in(0.0 if len(self._backlog) >= BATCH and not self._failed else WRITE_S)
+            self._write_in(0.0 if self._unwritten >= BATCH and not self._failed else WRITE_S)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -212,7 +225,7 @@ class History:
 
     @property
     def _has_news(self) -> bool:
-        return bool(len(self._backlog)) or (self._begun and self._tally.is_changed)
+        return bool(self._unwritten) or (self._begun and self._tally.is_changed)
 
     def _give_back(self, batch: Batch) -> None:
         self._backlog.give_back(batch.visits)
@@ -240,7 +253,7 @@ class History:
         """Have written what is over by now, so that an answer has it; False if that could not be done in time."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + limit_s
-        for _ in range(2 + len(self._backlog) // BATCH):  # what is under way, and what waits; not what comes meanwhile
+        for _ in range(2 + self._unwritten // BATCH):  # what is under way, and what waits; not what comes meanwhile
             if self._writing is None:
                 self._write()
             if self._writing is not None:

@@ -252,8 +252,9 @@ class InboxDesk:
         """Whether this acknowledges a notification; if so, that is written down soon."""
         if not self.deliveries.acknowledge(connection, ack_id, self._node.clock.now_s(), self._now_ms()):
             return False
-        self._write_s = max(self._write_s, self._node.clock.now_s())
-        self._node.wake()
+        if len(self.deliveries.acknowledged) == 1:
+            self._write_s = max(self._write_s, self._node.clock.now_s())
+            self._node.wake()
         return True
 
     def mark(self, user: str, marking: Marking, done: MarkedDone, by: Connection | None = None) -> None:
