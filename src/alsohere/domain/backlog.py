@@ -76,9 +76,9 @@ class Tally:
             known = Day(day_of(number), 0, 0, 0)
         elif not came and users <= known.peak_users and connections <= known.peak_connections:
             return
-        self._days[number] = Day(
-            known.day, max(users, known.peak_users), max(connections, known.peak_connections), known.visits + came
-        )
+        peak_users = max(known.peak_users, users)
+        peak_connections = max(known.peak_connections, connections)
+        self._days[number] = Day(known.day, peak_users, peak_connections, known.visits + came)
         self._changed.add(number)
 
     def take(self) -> list[Day]:

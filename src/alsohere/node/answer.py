@@ -40,12 +40,17 @@ class Answer:
 
     def ok(self, content: dict[str, Any] | None = None) -> None:
         """`{"ok": true, …}`."""
-        self.send({"ok": True, **(content or {})})
+        self._say({"ok": True, **content} if content else {"ok": True})
 
     def refused(self, refusal: Refusal) -> None:
         """`{"ok": false, "error": {…}}`."""
         self._node.metrics.refused(refusal.code)
-        self.send({"ok": False, "error": ErrorBody(refusal.code, refusal.message, refusal.retry_after_ms)})
+        self._say({"ok": False, "error": ErrorBody(refusal.code, refusal.message, refusal.retry_after_ms)})
+
+    def _say(self, content: dict[str, Any]) -> None:
+        if self._ack_id is not None:
+            self._node.answer(self._connection, self._ack_id, content)
+            self._ack_id = None
 
 
 def nowhere(_: Any) -> list[str]:

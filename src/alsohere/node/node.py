@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import secrets
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -32,6 +31,7 @@ from alsohere.node.handshake import Handshake
 from alsohere.node.history import History, HistoryRules
 from alsohere.node.hooks import Handler, Hooks
 from alsohere.node.hub import Hub, SnapshotAnswer
+from alsohere.node.ids import Ids
 from alsohere.node.inbox_desk import InboxDesk, InboxRules
 from alsohere.node.lane import Lane
 from alsohere.node.lock_desk import LockDesk, Receipts
@@ -126,6 +126,7 @@ class Node:
         self.hooks = hooks
         self.clock = clock
         self.metrics = Metrics()
+        self.ids = Ids()
         self.rates = EventRates(rules, clock, self.metrics)
         self.verify_token = token_verifier
         self.draining = False
@@ -166,7 +167,7 @@ class Node:
         """
         self.admission.check_capacity(handshake.client)
         now_s = self.clock.now_s()
-        session = kind(self.new_sid(), session_rules or self.session_rules, now_s)
+        session = kind(self.ids.new(), session_rules or self.session_rules, now_s)
         peer = self.peers[session.sid] = Peer(self, session, handshake, now_s)
         self.metrics.opened += 1
         self.admission.pending(peer)
@@ -190,10 +191,6 @@ class Node:
         """Whether a user is in a room, on this node."""
         person = self.presence.person(user_id)
         return person is not None and room in person.memberships
-
-    def new_sid(self) -> str:
-        """An id that nobody can guess: 120 bits."""
-        return secrets.token_urlsafe(15)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run something beside everything else, and keep it until it is done."""
@@ -376,9 +373,14 @@ class Node:
         return await self.dispatch.call(connection, name, args, timeout_s)
 
     def acknowledge(self, connection: Connection, ack_id: int, args: tuple[Any, ...]) -> None:
-        """The answer to a client's event."""
+        """The application's answer to a client's event."""
         if connection.connected:
             connection.outbox.put_all(connection.peer.session.acknowledge(connection.namespace, ack_id, args))
+
+    def answer(self, connection: Connection, ack_id: int, content: Any) -> None:
+        """Our own answer to a client's event, in which there are no bytes."""
+        if connection.connected:
+            connection.outbox.put_all(connection.peer.session.answer(connection.namespace, ack_id, content))
 
     def push_to_user(self, user_id: str, name: str, args: tuple[Any, ...]) -> int:
         """An event to every connection of a user; returns to how many."""

@@ -64,6 +64,11 @@ class Outbox:
         else:
             self._hold(packet)
 
+    def begin(self, packet: Packet) -> None:
+        """The first packet of a session whose transport is there in a moment: nobody need watch how long it waits."""
+        self._queue = deque(((packet, self._rules.now_s()),))
+        self.queued_bytes = len(packet.data)
+
     def put_all(self, packets: list[Packet]) -> None:
         """Send several that belong together."""
         for packet in packets:
@@ -87,6 +92,8 @@ class Outbox:
             self.sink.write(packet)
         if not self._queue:
             self._queue = None
+        else:
+            self._rules.on_waiting(self)
 
     def pause(self) -> None:
         """The transport's own buffer is full."""

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 # A ranking costs a pass over the rooms of its prefix, so asking for one counts as so many packets.
 RANKING_PACKETS = 10
+_SNAPSHOT = Snapshot.__struct_fields__
 
 
 def _enter(node: Node, connection: Connection, command: events.RoomEnter, answer: Answer) -> None:
     member = node.enter(connection, command.room, command.state, "none")
 
     def answered(snapshot: Snapshot) -> None:
-        content = {key: value for key, value in msgspec.structs.asdict(snapshot).items() if value is not msgspec.UNSET}
-        answer.ok({"self": node.member_of(connection, command.room) or member, **content})
+        content = {name: value for name in _SNAPSHOT if (value := getattr(snapshot, name)) is not msgspec.UNSET}
+        content["self"] = node.member_of(connection, command.room) or member
+        answer.ok(content)
         if command.watch != "none":
             node.locks.board.show(connection, command.room)
 

@@ -123,7 +123,11 @@ class Engine:
         except LimitReached as limit:
             raise EngineError(BAD_REQUEST, limit.message, status=429 if limit.code == "rate" else 503) from None
         peer.transport = asked.transport
-        peer.outbox.put(self._open_packet(peer.sid, asked.transport))
+        opening = self._open_packet(peer.sid, asked.transport)
+        if asked.transport == "websocket":
+            peer.outbox.begin(opening)
+        else:
+            peer.outbox.put(opening)
         peer.begin(self._credentials(handshake, asked))
         if peer.ended:  # there was no room for it in `/`
             raise EngineError(BAD_REQUEST, "Too many connections of this address", status=429)

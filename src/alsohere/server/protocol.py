@@ -54,8 +54,10 @@ class Watch:
 
     def add(self, protocol: HttpProtocol) -> None:
         """Begin to count; nothing happens if that one is being counted already."""
+        if protocol in self._since:
+            return
         loop = asyncio.get_running_loop()
-        self._since.setdefault(protocol, loop.time())
+        self._since[protocol] = loop.time()
         if self._timer is None:
             self._timer = loop.call_later(SWEEP_S, self._sweep)
 

@@ -316,10 +316,11 @@ class _Switching:
         self.headers: dict[str, str] = {}  # picows puts Sec-WebSocket-Accept in
 
     def to_bytes(self) -> bytearray:
-        lines = bytearray(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n")
-        for name, value in self.headers.items():
-            lines += f"{name}: {value}\r\n".encode()
-        lines += b"\r\n"
+        accept = self.headers["Sec-WebSocket-Accept"].encode()
+        lines = bytearray(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept
+        )
         if self._peer is not None:
             for packet in self._peer.outbox.take(READ_BUFFER_BYTES):
                 lines += frame(packet.data, binary=packet.binary)

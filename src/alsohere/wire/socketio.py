@@ -299,6 +299,11 @@ def encode_ack(namespace: str, ack_id: int, args: tuple[Any, ...]) -> list[Packe
     return _encode_array(namespace, PacketType.ACK, list(args), ack_id)
 
 
+def encode_answer(namespace: str, ack_id: int, content: Any) -> Packet:
+    """An acknowledgement with one argument that holds no bytes: nothing has to be searched for them."""
+    return Packet(b"43" + _prefix(namespace) + b"%d[" % ack_id + _encode(content) + b"]")
+
+
 def _encode_array(namespace: str, packet_type: PacketType, values: list[Any], ack_id: int | None) -> list[Packet]:
     attachments: list[bytes] = []
     plain = _extract(values, attachments)
