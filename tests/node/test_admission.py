@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alsohere.errors import CloseCode, Forbidden, LimitReached, Refusal, Unauthenticated
-from alsohere.node.admission import MAX_AUTH_KEYS, check_auth
+from alsohere.node.admission import MAX_AUTH_KEYS, read_auth
 from alsohere.node.handshake import Handshake
 from alsohere.node.hooks import Handler
 from alsohere.node.node import NodeRules
@@ -323,7 +323,7 @@ def test_what_a_client_asks_with_is_kept_only_for_those_who_read_it():
     [b"", b"{}", b'{"token":"x"}', b'{"a":{"b":[1,null,"\xc3\xa9"]}}', b'{"user":"' + b"x" * 8000 + b'"}'],
 )
 def test_a_payload_is_an_object(payload: bytes):
-    check_auth(payload)
+    read_auth(payload)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_a_payload_is_an_object(payload: bytes):
 )
 def test_a_payload_that_two_readers_could_read_differently_is_refused(payload: bytes):
     with pytest.raises(Refusal) as refused:
-        check_auth(payload)
+        read_auth(payload)
     assert refused.value.code == "bad_auth"
     stranger = SimulatedClient(World())
     stranger.peer.receive(b"40" + payload)

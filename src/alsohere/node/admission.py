@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alsohere.errors import CloseCode, Disconnect, LimitReached, PacketError, Refusal
 from alsohere.node.connection import Connection
@@ -104,8 +104,7 @@ class Admission:
             return
         self._check_client(peer)  # before the application is asked
         try:
-            check_auth(event.auth)
-            connection = Connection(self._node, peer, event.namespace, event.auth)
+            connection = Connection(self._node, peer, event.namespace, event.auth, read_auth(event.auth))
             verdict = self._decide(connection)
             if isinstance(verdict, Awaitable):
                 self._node.spawn(self._wait_and_admit(connection, verdict))
@@ -148,6 +147,7 @@ class Admission:
         except LimitReached:
             peer.session.dismiss(node.clock.now_s())
             raise
+        connection.settle()
         connection.sid = peer.session.id_in(connection.namespace) or node.ids.new()
         peer.connections.append(connection)
         peer.outbox.put(peer.session.accept(connection.namespace, connection.sid))
@@ -179,14 +179,14 @@ def _take(counts: Counter[str], client: str) -> None:
         del counts[client]
 
 
-def check_auth(payload: bytes) -> None:
-    """Check the CONNECT payload.
+def read_auth(payload: bytes) -> dict[str, Any]:
+    """The CONNECT payload, empty if there is none.
 
     Raises:
         Refusal: not an object, over 8 KB, too many keys, or one key twice (two readers could see two people).
     """
     if not payload:
-        return
+        return {}
     if len(payload) > MAX_AUTH_BYTES:
         raise Refusal("Invalid auth: at most 8 KB.", code="bad_auth")
     try:
@@ -197,3 +197,4 @@ def check_auth(payload: bytes) -> None:
         raise Refusal("Invalid auth: a key twice.", code="bad_auth")
     if type(auth) is not dict or len(auth) > MAX_AUTH_KEYS:
         raise Refusal("Invalid auth: an object of at most 32 keys.", code="bad_auth")
+    return auth
