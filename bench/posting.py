@@ -46,7 +46,7 @@ class Line:
         head, end, body = self._got.partition(b"\r\n\r\n")
         if not end or len(body) < int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]):
             return None
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith(b"HTTP/1.1 200") or b'"error"' in body:
             raise Stuck(f"the server answered {head.splitlines()[0].decode()}: {body[:300].decode()}")
         return body
 
