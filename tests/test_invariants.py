@@ -93,7 +93,7 @@ def test_nothing_is_sent_or_heard_after_a_close():  # S3
     assert ann.closed[0] == CloseCode.FORBIDDEN
     before = list(ann.packets)
     ann.send('422["room:enter",{"room":"/r"}]')
-    world.node.push_to_all("late", ())
+    world.node.push.to_all("late", ())
     world.pass_time(30.0)
     assert ann.packets == before
     assert world.node.count("/r") == 0
@@ -104,7 +104,7 @@ def test_what_one_client_can_make_us_keep_is_bounded():  # S4
     slow, hasty, rude = world.client("slow"), world.client("hasty"), world.client("rude")
     slow.peer.outbox.pause()
     for _ in range(100):
-        world.node.push_to_user("slow", "news", ("x" * 1000,))
+        world.node.push.to_users(["slow"], "news", ("x" * 1000,))
         assert slow.peer.outbox.queued_bytes <= 10_000
     world.pass_time(1.0)
     assert slow.closed[0] == CloseCode.TOO_SLOW

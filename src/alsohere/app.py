@@ -309,11 +309,11 @@ class AlsoHere(Namespace, Messages):
             raise BadRequest("Name one kind of recipients: to=[...], rooms=[...] or everyone=True.")
         if len(users) > MAX_BATCH or len(places) > MAX_BATCH:
             raise BadRequest(f"At most {MAX_BATCH} recipients at once.")
-        results = {user: {"connections": self.node.push_to_user(user, name, args)} for user in users}
-        results |= {place: {"connections": self.node.push_to_room(place, name, args)} for place in places}
+        push = self.node.push
+        reached = push.to_users(users, name, args) | push.to_rooms(places, name, args)
         if everyone:
-            results["*"] = {"connections": self.node.push_to_all(name, args)}
-        return results
+            reached["*"] = push.to_all(name, args)
+        return {receiver: {"connections": connections} for receiver, connections in reached.items()}
 
     async def online(self) -> list[Member]:
         """Who is online, in the order in which they came; invisible users are left out."""

@@ -362,16 +362,24 @@ def test_a_push_reaches_the_connections_it_is_for_and_says_how_many(world: World
     bob, cem = entered(world, "bob"), client(world, "cem")
     cem.call("room:watch", {"rooms": ["/r"]})
     for push, name, reached in (
-        (lambda: world.node.push_to_user("ann", "to ann", (1,)), "to ann", tabs),
-        (lambda: world.node.push_to_room("/r", "to the room", ({"a": 1},)), "to the room", [tabs[0], bob]),
-        (lambda: world.node.push_to_room("@online", "to who is online", ()), "to who is online", [*tabs, bob, cem]),
-        (lambda: world.node.push_to_all("to all", (1, 2)), "to all", [*tabs, bob, cem]),
-        (lambda: world.node.push_to_user("nobody", "to nobody", ()), "to nobody", []),
-        (lambda: world.node.push_to_room("/empty", "to an empty room", ()), "to an empty room", []),
+        (lambda: world.node.push.to_users(["ann"], "to ann", (1,)), "to ann", tabs),
+        (lambda: world.node.push.to_rooms(["/r"], "to the room", ({"a": 1},)), "to the room", [tabs[0], bob]),
+        (lambda: world.node.push.to_rooms(["@online"], "to who is online", ()), "to who is online", [*tabs, bob, cem]),
+        (lambda: world.node.push.to_all("to all", (1, 2)), "to all", [*tabs, bob, cem]),
+        (lambda: world.node.push.to_users(["nobody"], "to nobody", ()), "to nobody", []),
+        (lambda: world.node.push.to_rooms(["/empty"], "to an empty room", ()), "to an empty room", []),
     ):
-        assert push() == len(reached)
+        answer = push()
+        assert (answer if isinstance(answer, int) else sum(answer.values())) == len(reached)
         assert [who for who in [*tabs, bob, cem] if any(event == name for event, _ in who.events)] == reached
     assert world.node.hub.deliveries >= 12
+
+
+def test_a_push_to_several_users_is_encoded_once(world: World):
+    ann, bob = client(world, "ann"), client(world, "bob")
+    assert world.node.push.to_users(["ann", "bob", "ann", "cem"], "news", (1,)) == {"ann": 1, "bob": 1, "cem": 0}
+    assert ann.kept[-1] is bob.kept[-1]
+    assert [name for name, _ in ann.events] == ["news"], "named twice, sent once"
 
 
 def test_a_push_is_encoded_once_for_each_namespace(world: World):
@@ -379,7 +387,7 @@ def test_a_push_is_encoded_once_for_each_namespace(world: World):
     ann, bob = client(world, "ann"), client(world, "bob")
     for who in (ann, bob):
         who.send("40/other," + json.dumps({"user": who.connection.user.id}))
-    assert world.node.push_to_all("news", (b"data",)) == 4
+    assert world.node.push.to_all("news", (b"data",)) == 4
     assert [packet.data for packet in ann.kept[-4:]] == [
         b'451-["news",{"_placeholder":true,"num":0}]',
         b"data",
@@ -395,4 +403,4 @@ def test_who_left_a_room_is_not_reached_by_its_pushes(world: World):
     bob = entered(world, "bob")
     bob.lose_transport()
     assert world.node.count("/r") == 1, "the grace runs"
-    assert world.node.push_to_room("/r", "news", ()) == 0
+    assert world.node.push.to_rooms(["/r"], "news", ()) == {"/r": 0}

@@ -161,9 +161,9 @@ def test_a_reader_who_logs_in_is_somebody_else_in_every_room(world: World):
     assert [(member["id"], member["state"]) for member in frame["enter"]] == [("ann", {"x": 1})]
     assert told(world, "/r") == ["leave visitor", "enter ann"]
     assert visitor.connection.user.id == "ann"
-    assert world.node.push_to_user("ann", "hello", ()) == 1
-    assert world.node.push_to_user("visitor", "hello", ()) == 0
-    assert world.node.push_to_room("/r", "hello", ()) == 2
+    assert world.node.push.to_users(["ann"], "hello", ()) == {"ann": 1}
+    assert world.node.push.to_users(["visitor"], "hello", ()) == {"visitor": 0}
+    assert world.node.push.to_rooms(["/r"], "hello", ()) == {"/r": 2}
 
 
 def test_the_other_tabs_of_who_logs_in_stay_who_they_were(world: World):
@@ -350,7 +350,7 @@ def test_a_reader_who_lets_too_many_bytes_wait_is_closed_at_once():  # S4
     slow.call("room:enter", {"room": "/r"})
     slow.peer.outbox.pause()
     for _ in range(6):
-        world.node.push_to_all("news", ("x" * 1000,))
+        world.node.push.to_all("news", ("x" * 1000,))
     world.pass_time(0.01)
     assert slow.closed == (CloseCode.TOO_SLOW, "the client reads too slowly")
     assert not [event for event in slow.events if event[0] == "news"]
@@ -363,7 +363,7 @@ def test_a_reader_who_lets_a_packet_wait_too_long_is_closed():
     world = World(NodeRules(outbox_age_s=10.0))
     slow = world.client("slow")
     slow.peer.outbox.pause()
-    world.node.push_to_all("news", ())
+    world.node.push.to_all("news", ())
     world.pass_time(9.9)
     assert slow.closed is None
     world.pass_time(2.0)
@@ -375,7 +375,7 @@ def test_a_reader_who_catches_up_in_time_stays():
     slow = world.client("slow")
     for _ in range(5):
         slow.peer.outbox.pause()
-        world.node.push_to_all("news", ())
+        world.node.push.to_all("news", ())
         world.pass_time(7.0)
         slow.peer.outbox.resume()
     world.pass_time(60.0)
@@ -386,10 +386,10 @@ def test_many_readers_who_wait_a_moment_do_not_put_off_the_end_of_a_slow_one():
     world = World(NodeRules(outbox_age_s=5.0))
     slow, busy = world.client("slow"), world.client("busy")
     slow.peer.outbox.pause()
-    world.node.push_to_user("slow", "news", ())
+    world.node.push.to_users(["slow"], "news", ())
     for _ in range(70):
         busy.peer.outbox.pause()
-        world.node.push_to_user("busy", "news", ())
+        world.node.push.to_users(["busy"], "news", ())
         world.pass_time(0.05)
         busy.peer.outbox.resume()
         world.pass_time(0.05)
@@ -400,7 +400,7 @@ def test_a_slow_reader_who_is_gone_is_not_closed_again():
     world = World(NodeRules(outbox_age_s=5.0))
     slow = world.client("slow")
     slow.peer.outbox.pause()
-    world.node.push_to_all("news", ())
+    world.node.push.to_all("news", ())
     slow.lose_transport()
     world.pass_time(60.0)
     assert (world.node.metrics.slow_closed, world.due_s) == (0, None)

@@ -170,12 +170,12 @@ def test_a_slow_client_is_back_as_the_same_session(world: World):  # P2
 def test_a_client_that_is_missing_is_not_counted_by_a_push_and_hears_it_when_it_is_back(world: World):  # P12
     ann = world.client("ann")
     ann.call("room:enter", {"room": "/r"})
-    pushes = (lambda: world.node.push_to_user("ann", "news", ()), lambda: world.node.push_to_room("/r", "news", ()))
+    pushes = (lambda: world.node.push.to_users(["ann"], "news", ()), lambda: world.node.push.to_rooms(["/r"], "news", ()))
     ann.peer.expect_poll()
-    assert [push() for push in pushes] == [1, 1]
+    assert [push() for push in pushes] == [{"ann": 1}, {"/r": 1}]
     world.pass_time(POLL_GAP_S + 0.2)
-    assert [push() for push in pushes] == [0, 0]
-    assert world.node.push_to_all("news", ()) == 0
+    assert [push() for push in pushes] == [{"ann": 0}, {"/r": 0}]
+    assert world.node.push.to_all("news", ()) == 0
     assert [name for name, _ in ann.events].count("news") == 5
 
 

@@ -23,7 +23,6 @@ from alsohere.domain.roster import Roster
 from alsohere.errors import LimitReached
 from alsohere.facts import At, LeaveReason, RankingChanged, RoomCount, Snapshot, Watch
 from alsohere.node.connection import Connection
-from alsohere.wire import socketio
 from alsohere.wire.engineio import Packet
 from alsohere.wire.socketio import encode_fact
 
@@ -274,22 +273,6 @@ class Hub:
         for connection in connections:
             connection.outbox.put(packet)
             reached += 1
-        self.deliveries += reached
-        return reached
-
-    def push(self, connections: Iterable[Connection], name: str, args: tuple[object, ...]) -> int:
-        """Send an event to many connections, encoded once per namespace; returns to how many."""
-        encoded: dict[str, list[Packet]] = {}
-        reached = 0
-        for connection in connections:
-            packets = encoded.get(connection.namespace)
-            if packets is None:
-                packets = encoded[connection.namespace] = socketio.encode_event(connection.namespace, name, args)
-            for packet in packets:
-                connection.outbox.put(packet)
-            # Who is missing is not counted, for others see them gone; and is sent it, for they may come back to a session in
-            # which nothing may be missing.
-            reached += not connection.peer.missing
         self.deliveries += reached
         return reached
 

@@ -199,8 +199,9 @@ def _push(node: Node, connection: Connection, command: events.PushSend, answer: 
         raise BadRequest(f"name: {error}.") from None
     connection.peer.spend(max(1, len(names)))
     args = () if command.data is None else (command.data,)
-    push = node.push_to_user if command.to is not None else node.push_to_room
-    answer.ok({"results": {name: {"connections": push(name, command.name, args)} for name in dict.fromkeys(names)}})
+    send = node.push.to_users if command.to is not None else node.push.to_rooms
+    reached = send(names, command.name, args)
+    answer.ok({"results": {name: {"connections": connections} for name, connections in reached.items()}})
 
 
 def _may_push(_node: Node, _connection: Connection) -> None:

@@ -38,6 +38,7 @@ from alsohere.node.lock_desk import LockDesk, Receipts
 from alsohere.node.metrics import Metrics
 from alsohere.node.outbox import Outbox, OutboxRules
 from alsohere.node.peer import Peer
+from alsohere.node.pushes import Pushes
 from alsohere.node.rates import EventRates
 from alsohere.node.webhooks import WebhookRules, Webhooks
 from alsohere.node.wheel import Wheel
@@ -135,6 +136,7 @@ class Node:
         self.outbox_rules = OutboxRules(rules.outbox_bytes, clock.now_s, self._outbox_waits)
         self.hub = Hub(rooms.roster, feed_rules, alarm)
         self.presence = Presence(rules.leave_grace_s)
+        self.push = Pushes(self)
         self.tick_s = feed_rules.tick_s
         self.locks = LockDesk(self, lock_store, lock_rules, rules.locks_per_connection, receipts, incarnation)
         self.inbox = InboxDesk(self, inbox_store, inbox_rules)
@@ -381,18 +383,6 @@ class Node:
         """Our own answer to a client's event, in which there are no bytes."""
         if connection.connected:
             connection.outbox.put_all(connection.peer.session.answer(connection.namespace, ack_id, content))
-
-    def push_to_user(self, user_id: str, name: str, args: tuple[Any, ...]) -> int:
-        """An event to every connection of a user; returns to how many."""
-        return self.hub.push(self.connections_of(user_id), name, args)
-
-    def push_to_room(self, room: str, name: str, args: tuple[Any, ...]) -> int:
-        """An event to every connection in a room; returns to how many."""
-        return self.push_to_all(name, args) if room == ONLINE else self.hub.push(self.hub.inside(room), name, args)
-
-    def push_to_all(self, name: str, args: tuple[Any, ...]) -> int:
-        """An event to every connection; returns to how many."""
-        return self.hub.push(list(self._connections.values()), name, args)
 
     def kick(self, user_id: str) -> int:
         """End every connection of a user; their clients stay away. Returns how many there were."""

@@ -97,12 +97,14 @@ class PushApi:
         if body.args is not None and body.data is not msgspec.UNSET:
             raise BadRequest("Give data or args, not both.")
         args = tuple(body.args) if body.args is not None else () if body.data is msgspec.UNSET else (body.data,)
-        node = self._node
+        push = self._node.push
         if body.everyone:
-            return {EVERYBODY: Reached(node.push_to_all(body.name, args))}
-        if body.to is not None:
-            return {user: Reached(node.push_to_user(user, body.name, args)) for user in dict.fromkeys(body.to)}
-        return {room: Reached(node.push_to_room(room, body.name, args)) for room in dict.fromkeys(body.rooms or ())}
+            reached = {EVERYBODY: push.to_all(body.name, args)}
+        elif body.to is not None:
+            reached = push.to_users(body.to, body.name, args)
+        else:
+            reached = push.to_rooms(body.rooms or (), body.name, args)
+        return {receiver: Reached(connections) for receiver, connections in reached.items()}
 
 
 def push_endpoints(node: Node) -> list[Endpoint]:
