@@ -2,8 +2,8 @@
 
     python bench/run.py [--quick] [--write] [--only SERVER …] [--scenario NAME …]
 
-Prints two tables: the servers beside each other, and what only alsohere does. `--quick` takes one sample of each (under two
-minutes), the full run three (under 6 minutes). `--write` puts the tables into docs/reference/benchmarks.md.
+Prints two tables: the servers beside each other, and what only alsohere does. `--quick` takes one sample of each (under three
+minutes), the full run three (under 8 minutes). `--write` puts the tables into docs/reference/benchmarks.md.
 """
 
 import argparse
