@@ -1,8 +1,9 @@
 """What is measured of reading: readers who move on, visits that are written, and what writing them adds to the storm."""
 
+import json
 import sqlite3
 import time
-from statistics import median
+from statistics import mean
 from urllib.request import Request, urlopen
 
 from databases import sqlite_file
@@ -10,7 +11,7 @@ from locking import CLIENTS, UNLIMITED
 from peers import Peer
 from posting import API_KEY
 from rig import Rig, Stuck
-from scenarios import ENTERS_PER_S, STAY_S, WATCHERS, Effort, Sample, storm_audience
+from scenarios import CHURNERS, ENTERS_PER_S, STAY_S, WATCHERS, Effort, Sample
 
 READERS, IN_ROOM, SAMPLED = 10_000, 100, 20
 ENTER_ARTICLE = '420["room:enter",{"room":"/articles/%d","watch":"full","state":{"position":0}}]'
@@ -57,19 +58,24 @@ def written(url: str) -> int:
 
 
 def history(peer: Peer, effort: Effort) -> Sample:
-    """The storm in two rooms of one server in turns. Everybody watches both, and one of them is recorded."""
-    settings = {"ALSOHERE_HISTORY": "s", "ALSOHERE_API_KEY": API_KEY}
-    us: dict[str, list[float]] = {"s": [], "t": []}
+    """The storm in eight rooms of one server in turns, all watched by everybody; four of them are recorded."""
+    settings = {"ALSOHERE_HISTORY": "/read/*", "ALSOHERE_API_KEY": API_KEY}
+    rooms = [(f"/read/{number}", f"/else/{number}") for number in range(effort.turns)]
+    us: dict[str, list[float]] = {"read": [], "else": []}
     with sqlite_file() as url, Rig(peer, settings | {"ALSOHERE_DATABASE_URL": url}) as rig:
-        storm_audience(rig)
-        rig.tell(WATCHERS, in_room("t", peer.watch))
-        for turn in range(2 * effort.turns):
-            room = "st"[(turn + 1) // 2 % 2]  # s t t s s t t s …: what changes over time touches both alike
-            us[room].append(storm_us(rig, room, effort.turn_s))
+        connected = rig.connect(WATCHERS + CHURNERS, "")["ready"]
+        if connected != WATCHERS + CHURNERS:
+            raise Stuck(f"{connected} of {WATCHERS + CHURNERS} connected")
+        everywhere = json.dumps({"rooms": [room for pair in rooms for room in pair], "watch": "full"})
+        rig.tell(WATCHERS, f'420["room:watch",{everywhere}]')
+        for number, (read, other) in enumerate(rooms + rooms):
+            # read else else read …: what changes over time touches both alike
+            for room in (read, other) if number % 2 == 0 else (other, read):
+                us[room.split("/")[1]].append(storm_us(rig, room, effort.turn_s))
         if not written(url):
             raise Stuck("no visit was recorded")
-    recorded, other = median(us["s"]), median(us["t"])
-    return {"history_us": recorded - other, "history_percent": (recorded / other - 1) * 100}
+    recorded, other_us = mean(us["read"]), mean(us["else"])
+    return {"history_us": recorded - other_us, "history_percent": (recorded / other_us - 1) * 100}
 
 
 def in_room(room: str, text: str) -> str:
