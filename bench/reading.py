@@ -58,7 +58,7 @@ def written(url: str) -> int:
 
 
 def history(peer: Peer, effort: Effort) -> Sample:
-    """The storm in eight rooms of one server in turns, all watched by everybody; four of them are recorded."""
+    """The storm in sixteen rooms of one server in turns, all watched by everybody; eight of them are recorded."""
     settings = {"ALSOHERE_HISTORY": "/read/*", "ALSOHERE_API_KEY": API_KEY}
     rooms = [(f"/read/{number}", f"/else/{number}") for number in range(effort.turns)]
     us: dict[str, list[float]] = {"read": [], "else": []}
@@ -70,7 +70,7 @@ def history(peer: Peer, effort: Effort) -> Sample:
         rig.tell(WATCHERS, f'420["room:watch",{everywhere}]')
         for room in rooms[0] * 2:  # the first seconds of a server are its dearest
             storm_us(rig, room, effort.turn_s)
-        for number, (read, other) in enumerate(rooms + rooms):
+        for number, (read, other) in enumerate(rooms):
             # read else else read …: what changes over time touches both alike
             for room in (read, other) if number % 2 == 0 else (other, read):
                 us[room.split("/")[1]].append(storm_us(rig, room, effort.turn_s))

@@ -32,8 +32,8 @@ from report import Results
 from rig import LOAD_CORE, Stuck
 from scenarios import Effort, Sample, crowd, storm
 
-FULL = Effort(3, {1000: 200_000, 10000: 150_000}, storm_s=5, idle_s=1, positions_s=3, pairs_s=1.5, turns=4, turn_s=1)
-QUICK = Effort(1, {1000: 100_000, 10000: 150_000}, storm_s=3, idle_s=0.5, positions_s=3, pairs_s=1.5, turns=4, turn_s=1)
+FULL = Effort(3, {1000: 200_000, 10000: 150_000}, storm_s=5, idle_s=1, positions_s=3, pairs_s=1.5, turns=8, turn_s=1)
+QUICK = Effort(1, {1000: 100_000, 10000: 150_000}, storm_s=3, idle_s=0.5, positions_s=3, pairs_s=1.5, turns=8, turn_s=1)
 
 LARGEST = 10_000  # connections
 MOST_BY_OTHERS = 0.1  # of the machine's CPU; beyond that the page is not written
