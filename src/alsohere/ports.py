@@ -305,6 +305,9 @@ class OfflineStore(Protocol):
     async def reached_by(self, user: str) -> tuple[tuple[str, ...], tuple[Subscription, ...]]:
         """A user's URLs and browsers."""
 
+    async def reachable(self, after: str, most: int) -> list[str]:
+        """The users above `after` who have a URL or a browser, by id (in the store's own order)."""
+
     async def set_apprise(self, user: str, urls: Sequence[str]) -> None:
         """Replace a user's URLs."""
 

@@ -18,9 +18,9 @@ from alsohere.backends.sql.inbox import SqlInbox
 from alsohere.backends.sql.offline import SqlOffline
 from alsohere.backends.sql.store import Store
 from alsohere.domain.attention import PRESETS
-from alsohere.domain.offline import Case, Errand, Routes, Subscription, ended
+from alsohere.domain.offline import NOBODY, Case, Errand, Routes, Subscription, ended
 from alsohere.errors import LimitReached
-from alsohere.notices import Delivery, Preferences
+from alsohere.notices import Delivery, Marks, Preferences
 from alsohere.ports import OfflineStore
 from support.databases import KINDS, new_database
 from support.inboxes import draft, sent, told
@@ -69,7 +69,7 @@ async def test_who_was_sent_something_has_an_errand_when_it_is_due(url: str):
         first = await sent(life.inbox, draft("ann", "bob"))
         second = await sent(life.inbox, draft(topic="/post/1", audience="topic", starts_at=5000))
         await sent(life.inbox, draft("ann", category="announcement"))
-        await sent(life.inbox, draft(audience="everyone"))
+        await sent(life.inbox, draft(audience="everyone", category="announcement"))
         assert await life.due(DUE_MS - 1) == []
         assert sorted((case.errand.user, case.errand.notification) for case in await life.due()) == [
             ("ann", first.id),
@@ -97,6 +97,34 @@ async def test_an_errand_comes_with_what_decides_about_it(url: str):
         assert case.subscriptions == (browser("1"),)
         await told(life.inbox.recall, notice.id, 2000)
         assert (await life.due())[0].notice is None
+
+
+@asynchronous
+async def test_a_broadcast_has_one_errand_and_is_new_to_who_has_not_touched_it(url: str):  # I5
+    async with opened(url) as life:
+        notice = await sent(life.inbox, draft(audience="everyone"))
+        (case,) = await life.due()
+        assert (case.errand.user, case.errand.notification, case.marks) == (NOBODY, notice.id, Marks())
+        new = [msgspec.structs.replace(case.errand, id=0, user=user) for user in ("ann", "bob")]
+        await told(life.inbox.delivered, [Delivery("bob", notice.id, 77)])
+        await life.offline.settle([ended(case.errand, 40_000)], new)
+        found = {case.errand.user: case for case in await life.due()}
+        assert found["ann"].notice == found["bob"].notice == case.notice
+        assert (found["ann"].marks, found["bob"].marks.delivered_at) == (Marks(), 77)
+
+
+@asynchronous
+async def test_who_can_be_reached_is_asked_for_by_id(url: str):
+    async with opened(url) as life:
+        for user in ("bob", "Zoë", "ann", "ä"):
+            await life.offline.set_apprise(user, ["json://a"])
+        for number, user in enumerate(("ann", "cid", "cid")):
+            await life.offline.subscribe(user, browser(str(number)), 1, 5)
+        await life.offline.set_apprise("bob", [])
+        everybody = ["Zoë", "ann", "cid", "ä"]
+        assert await life.offline.reachable("", 10) == everybody
+        assert [await life.offline.reachable("", 2), await life.offline.reachable("ann", 2)] == [everybody[:2], everybody[2:]]
+        assert await life.offline.reachable("ä", 2) == []
 
 
 @asynchronous

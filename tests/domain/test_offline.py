@@ -13,6 +13,7 @@ from alsohere.domain.attention import PRESETS, Category, quiet_minutes
 from alsohere.domain.offline import (
     GIVE_UP_MS,
     LAST_RETRY_MS,
+    NOBODY,
     Case,
     Errand,
     Routes,
@@ -20,7 +21,9 @@ from alsohere.domain.offline import (
     check_endpoint,
     errands_of,
     failed,
+    first_errands,
     judged,
+    spread,
 )
 from alsohere.errors import BadRequest
 from alsohere.node.zones import quiet_until
@@ -51,7 +54,7 @@ def verdict(of: Notice | None, marks: Marks | None = NEW, preferences: Preferenc
         ({"starts_at": 100_000}, 130_000),
         ({"category": "announcement"}, None),
         ({"category": "nobody's"}, None),
-        ({"audience": "everyone"}, None),
+        ({"audience": "everyone"}, 30_000),
         ({"audience": "topic", "topic": "x"}, 30_000),
     ],
 )
@@ -88,6 +91,29 @@ def test_there_is_an_errand_for_each_way_that_a_user_has():
         errands_of(Case(ERRAND, notice(category="subscription"), Marks(), Preferences(), ("json://x",)), EVERYTHING)[0].channel
         == "webhook"
     )
+
+
+def test_a_broadcast_goes_to_who_has_a_way_so_many_at_a_time_and_once_to_the_application():
+    everyone = notice(audience="everyone")
+    (errand,) = first_errands(EVERYTHING, everyone, ["ann", "bob"])
+    assert (errand.user, errand.due_ms) == (NOBODY, 30_000)
+    case = Case(errand, everyone, Marks(), Preferences())
+    assert judged(case, EVERYTHING, 40_000, quiet_until) is None
+    further, new = spread(case, EVERYTHING, ["ann", "bob"], 2, 40_000)
+    assert (further.done_ms, further.target) == (None, "bob")
+    assert [(one.user, one.channel, one.next_ms) for one in new] == [
+        (NOBODY, "webhook", 30_000),
+        ("ann", "", 40_000),
+        ("bob", "", 40_000),
+    ]
+    last, new = spread(Case(further, everyone, Marks(), Preferences()), EVERYTHING, ["cid"], 2, 40_000)
+    assert (last.done_ms, [one.user for one in new]) == (40_000, ["cid"])
+
+
+def test_the_application_is_not_told_of_a_broadcast_for_each_user():
+    everyone, browsers = notice(audience="everyone"), (Subscription("https://a", "p", "a"),)
+    found = errands_of(Case(ERRAND, everyone, Marks(), Preferences(), (), browsers), EVERYTHING)
+    assert [errand.channel for errand in found] == ["webpush"]
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))

@@ -157,6 +157,26 @@ def test_who_is_absent_is_reached_by_every_way_that_they_have(url: str):
             wait_for(lambda: 'alsohere_offline_sends_total{channel="apprise",outcome="sent"} 1.0' in server.get("/metrics")[1])
 
 
+def test_a_broadcast_goes_to_all_who_have_a_way_and_have_not_taken_it(url: str):
+    later = {"message": {"after_s": 1, "channels": ["webpush", "apprise", "webhook"]}}
+    with Far() as far, Receiver() as receiver:
+        env = settings(url, later, apprise="1", **with_webpush()) | webhook_env(receiver.url)
+        with ServerProcess(env=env) as server:
+            browser = Browser(far.address)
+            with user(server, "ann") as ann:
+                assert ann.call("webpush:subscribe", {"subscription": browser.subscription}) == {"ok": True}
+            for name in ("bob", "cid"):
+                assert ask(server, "PUT", f"/users/{name}/channels", {"apprise": [f"json://{far.address}/{name}"]})[0] == 200
+            with user(server, "cid") as cid:
+                status, answer = ask(server, "POST", "/notifications", {"everyone": True, "category": "message", "title": "Fire"})
+                assert status == 200
+                acknowledge(cid)
+                wait_for(lambda: len(far.requests) == 2 and "notification.pending" in receiver.types())
+            assert sorted(path for path, _, _ in far.requests) == ["/bob", "/push/1"], "cid has seen it"
+            told = [event["data"] for event in receiver.events if event["type"] == "notification.pending"]
+            assert [(data["user"], data["notification"]["id"]) for data in told] == [(None, answer["id"])]
+
+
 def test_what_was_taken_recalled_or_muted_goes_no_other_way(url: str):
     later = {"message": {"after_s": 3, "channels": ["webhook"]}}
     with Receiver() as receiver, ServerProcess(env=settings(url, later) | webhook_env(receiver.url)) as server:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from alsohere.backends.memory_inbox import MemoryInbox
-from alsohere.domain.offline import Case, Channel, Errand, Routes, Subscription
+from alsohere.domain.offline import Case, Channel, Errand, Routes, Subscription, first_errands
 from alsohere.errors import LimitReached
 from alsohere.notices import Notice
 
@@ -31,10 +31,8 @@ class MemoryOffline:
         inbox.was_erased = self._was_erased
 
     def _was_sent(self, notice: Notice, users: Sequence[str]) -> None:
-        due_ms = self._routes.due_ms(notice)
-        for user in users if due_ms is not None else ():
-            assert due_ms is not None
-            self._put(Errand(due_ms=due_ms, user=user, notification=notice.id, next_ms=due_ms))
+        for errand in first_errands(self._routes, notice, users):
+            self._put(errand)
 
     def _was_erased(self, user: str) -> None:
         self._urls.pop(user, None)
@@ -68,6 +66,10 @@ class MemoryOffline:
 
     async def reached_by(self, user: str) -> tuple[tuple[str, ...], tuple[Subscription, ...]]:
         return self._urls.get(user, ()), tuple(one for whose, one in self._subscriptions.values() if whose == user)
+
+    async def reachable(self, after: str, most: int) -> list[str]:
+        users = {user for user, urls in self._urls.items() if urls} | {user for user, _ in self._subscriptions.values()}
+        return sorted(user for user in users if user > after)[:most]
 
     async def set_apprise(self, user: str, urls: Sequence[str]) -> None:
         self._urls[user] = tuple(urls)

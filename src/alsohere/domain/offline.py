@@ -3,11 +3,13 @@
 Owns: when the other channels are due, and what is done then: nothing any more, wait, or send; and again after a failure.
 An *errand* is one notification for one user by one channel. The first of them has no channel yet: when it is due, it becomes
 one for each way that the user can be reached by.
+The first errand of a broadcast is nobody's (I5: one row, however many people there are). When it is due, it becomes one for each
+user who has a way, so many at a time; its target says how far that has come. The application is told of it once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
@@ -23,6 +25,8 @@ from alsohere.notices import Marks, Notice, Preferences, Quiet
 Channel = Literal["", "webpush", "apprise", "webhook"]
 CHANNELS: tuple[Channel, ...] = ("webpush", "apprise", "webhook")
 UNDECIDED: Channel = ""
+NOBODY = ""
+"""The user of a broadcast's first errand; nobody can have this id."""
 
 FIRST_RETRY_MS, LAST_RETRY_MS = 10_000, 6 * 3_600_000
 GIVE_UP_MS = 86_400_000
@@ -102,7 +106,7 @@ class Routes(msgspec.Struct, frozen=True):
     def due_ms(self, notice: Notice) -> int | None:
         """When it is to go there if it was not delivered by then; None: never."""
         after_s = self.categories.get(notice.category, Category()).after_s
-        if after_s is None or notice.audience == "everyone" or not self.channels(notice):
+        if after_s is None or not self.channels(notice):
             return None
         return max(notice.created_at, notice.starts_at or 0) + int(after_s * 1000)
 
@@ -172,19 +176,50 @@ def judged(case: Case, routes: Routes, now_ms: int, quiet_until: Callable[[Quiet
     return quiet_until(case.preferences.quiet, now_ms)
 
 
+def first_errands(routes: Routes, notice: Notice, users: Sequence[str]) -> list[Errand]:
+    """What is kept with a notification that may have to go other ways."""
+    due_ms = routes.due_ms(notice)
+    if due_ms is None:
+        return []
+    whose = [NOBODY] if notice.audience == "everyone" else users
+    return [Errand(due_ms=due_ms, user=user, notification=notice.id, next_ms=due_ms) for user in whose]
+
+
 def errands_of(case: Case, routes: Routes) -> list[Errand]:
-    """One errand for each way that the user can be reached by."""
+    """One errand for each way that the user can be reached by; of a broadcast the application is told apart from them."""
     assert case.notice is not None
+    tells_application = case.notice.audience != "everyone" or case.errand.user == NOBODY
     targets: dict[Channel, list[str | None]] = {
         "webpush": [subscription.endpoint for subscription in case.subscriptions],
         "apprise": list(case.apprise),
-        "webhook": [None],
+        "webhook": [None] if tells_application else [],
     }
     return [
         msgspec.structs.replace(case.errand, id=0, channel=channel, target=target)
         for channel in routes.channels(case.notice)
         for target in targets[channel]
     ]
+
+
+def spread(case: Case, routes: Routes, users: Sequence[str], most: int, now_ms: int) -> tuple[Errand, list[Errand]]:
+    """What becomes of a broadcast's first errand.
+
+    Args:
+        case: of that errand.
+        routes: the rules.
+        users: the next ones who have a way, by id; at most `most`.
+        most: with as many there may be more.
+        now_ms: the time.
+
+    Returns:
+        That errand, further or done; and the new ones.
+    """
+    errand = case.errand
+    new = errands_of(case, routes) if errand.target is None else []
+    new += [Errand(due_ms=errand.due_ms, user=user, notification=errand.notification, next_ms=now_ms) for user in users]
+    if len(users) < most:
+        return ended(errand, now_ms), new
+    return msgspec.structs.replace(errand, target=users[-1]), new
 
 
 def ended(errand: Errand, now_ms: int, error: str | None = None) -> Errand:

@@ -147,7 +147,7 @@ class Admission:
         except LimitReached:
             peer.session.dismiss(node.clock.now_s())
             raise
-        connection.settle()
+        connection.decoded = None
         connection.sid = peer.session.id_in(connection.namespace) or node.ids.new()
         peer.connections.append(connection)
         peer.outbox.put(peer.session.accept(connection.namespace, connection.sid))

@@ -28,7 +28,7 @@ class Connection:
     """
 
     __slots__ = (
-        *("_auth", "_data", "_decoded", "_node", "connected", "expires_s"),
+        *("_auth", "_data", "_node", "connected", "decoded", "expires_s"),
         *("lane", "namespace", "outbox", "peer", "sid", "user", "watches"),
     )
 
@@ -37,7 +37,7 @@ class Connection:
         self.user: User = NOBODY
         self.namespace = namespace
         self._auth = auth  # as it came: a dict would be ten times as large, and is rarely asked for later
-        self._decoded = decoded
+        self.decoded = decoded  # the same, until it is decided who this is
         self.peer = peer
         self.outbox = peer.outbox
         self.connected = False
@@ -55,13 +55,9 @@ class Connection:
     @property
     def auth(self) -> dict[str, Any]:
         """The payload of the client's CONNECT, empty if there was none."""
-        if self._decoded is not None:
-            return dict(self._decoded)
+        if self.decoded is not None:
+            return dict(self.decoded)
         return dict(decode_value(self._auth)) if self._auth else {}
-
-    def settle(self) -> None:
-        """It has been decided who this is."""
-        self._decoded = None
 
     @property
     def token(self) -> str | None:

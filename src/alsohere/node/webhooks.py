@@ -124,13 +124,18 @@ class Webhooks:
         kind = "notification.read" if read else "notification.delivered"
         self._put(kind, f"user:{receipt.user}", {"notification": receipt.id, "user": receipt.user})
 
-    async def pending(self, user: str, notification: Notification) -> None:
+    async def pending(self, user: str | None, notification: Notification) -> None:
         """A notification did not reach somebody here: the application may know another way.
+
+        Args:
+            user: whom; None: it is for everyone.
+            notification: what.
 
         Raises:
             Unavailable: that could not be written.
         """
-        self._put("notification.pending", f"user:{user}", {"user": user, "notification": notification})
+        subject = "server" if user is None else f"user:{user}"
+        self._put("notification.pending", subject, {"user": user, "notification": notification})
         await self._position(self._noted)
 
     def _put(self, kind: str, subject: str, data: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ class WebhookCarrier:
         self._webhooks = webhooks
 
     async def send(self, notice: Notice, case: Case) -> None:
-        await self._webhooks.pending(case.errand.user, shown(Entry(notice, NEW), "silent"))
+        await self._webhooks.pending(case.errand.user or None, shown(Entry(notice, NEW), "silent"))
 
     async def close(self) -> None:
         pass

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from alsohere.domain.offline import UNDECIDED, Case, Channel, Errand, Routes, ended, errands_of, failed, judged
+from alsohere.domain.offline import NOBODY, UNDECIDED, Case, Channel, Errand, Routes, ended, errands_of, failed, judged, spread
 from alsohere.errors import Unavailable
 from alsohere.node.zones import quiet_until
 from alsohere.notices import Notice
@@ -129,15 +129,21 @@ class OfflineDelivery:
         cases = await self._store.take(UNDECIDED, now_ms, MOST_DECIDED)
         settled: list[Errand] = []
         new: list[Errand] = []
+        more = len(cases) == MOST_DECIDED
         for case in cases:
-            waiting = self._judged(case, now_ms)
-            if waiting is None:
+            errand = self._judged(case, now_ms)
+            if errand is None and case.errand.user == NOBODY:
+                users = await self._store.reachable(case.errand.target or "", MOST_DECIDED)
+                errand, some = spread(case, self._routes, users, MOST_DECIDED, now_ms)
+                new += some
+                more = True
+            elif errand is None:
                 new += errands_of(case, self._routes)
-                waiting = ended(case.errand, now_ms)
-            settled.append(waiting)
+                errand = ended(case.errand, now_ms)
+            settled.append(errand)
         if settled:
             await self._store.settle(settled, new)
-        return len(cases) == MOST_DECIDED
+        return more
 
     def _judged(self, case: Case, now_ms: int) -> Errand | None:
         """The errand, if it is not to be sent now."""

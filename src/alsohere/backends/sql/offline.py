@@ -11,13 +11,14 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, union, update
 
 from alsohere.backends.sql import follows
 from alsohere.backends.sql.notices import MARKS, NOTICE, I, N, notice_of, upsert
 from alsohere.backends.sql.schema import CHANNELS, INBOX, NOTIFICATIONS, OUTGOING, SUBSCRIPTIONS
 from alsohere.backends.sql.store import Store
-from alsohere.domain.offline import Case, Channel, Errand, Routes, Subscription
+from alsohere.domain.inbox import NEW
+from alsohere.domain.offline import Case, Channel, Errand, Subscription
 from alsohere.errors import LimitReached
 from alsohere.notices import Marks, Notice, Preferences
 
@@ -35,6 +36,11 @@ _CHANGE = (
     update(OUTGOING)
     .where(O.id == bindparam("of_id"))
     .values({name: bindparam(f"to_{name}") for name in ("attempts", "next_ms", "done_ms", "error")})
+)
+_REACHABLE = (
+    union(select(C.user_id).where(C.user_id > bindparam("after")), select(S.user_id).where(S.user_id > bindparam("after")))
+    .order_by("user_id")
+    .limit(bindparam("most"))
 )
 _urls = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -63,6 +69,10 @@ class SqlOffline:
         found = await self._reader.ask(partial(_ways, [user]))
         return found[0].get(user, ()), tuple(found[1].get(user, ()))
 
+    async def reachable(self, after: str, most: int) -> list[str]:
+        asked = {"after": after, "most": most}
+        return await self._reader.ask(lambda connection: list(connection.execute(_REACHABLE, asked).scalars()))
+
     async def set_apprise(self, user: str, urls: Sequence[str]) -> None:
         await self._writer.ask(partial(_set_apprise, user, urls))
 
@@ -80,14 +90,6 @@ def errand_row(errand: Errand) -> dict[str, Any]:
     del row["id"]
     row["user_id"] = row.pop("user")
     return row
-
-
-def first_errands(routes: Routes, notice: Notice, users: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows that are written with a notification, if its category has other ways."""
-    due_ms = routes.due_ms(notice)
-    if due_ms is None:
-        return []
-    return [errand_row(Errand(due_ms=due_ms, user=user, notification=notice.id, next_ms=due_ms)) for user in users]
 
 
 # -- Jobs --------------------------------------------------------------------------------------------------------------
@@ -114,12 +116,17 @@ def _take(channel: Channel, now_ms: int, most: int, connection: Connection) -> l
             done_ms=done_ms,
             error=error,
         )
-        marks = None if row[size] is None else Marks(*row[marked : marked + len(MARKS)])
         after = marked + len(MARKS)
         notice = None if row[after] is None else notice_of(row[after + 1 :])
+        marks = Marks(*row[marked:after]) if row[size] is not None else _untouched(notice)
         reached = urls.get(user, ()), tuple(subscriptions.get(user, ()))
         cases.append(Case(errand, notice, marks, wishes.get(user, Preferences()), *reached))
     return cases
+
+
+def _untouched(notice: Notice | None) -> Marks | None:
+    """The marks of who has no row: a broadcast is in every inbox, and has rows only for those who have touched it."""
+    return NEW if notice is not None and notice.audience == "everyone" else None
 
 
 def _ways(users: Sequence[str], connection: Connection) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Subscription]]]:

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, bindparam, insert, null, select
 
 from alsohere.backends.sql import follows
 from alsohere.backends.sql.notices import N, insert_all, receiver_row, row_of, slices, stored_key, upsert
-from alsohere.backends.sql.offline import first_errands
+from alsohere.backends.sql.offline import errand_row
 from alsohere.backends.sql.schema import COUNTERS, FOLLOWS, INBOX, NOTIFICATIONS, OUTGOING
 from alsohere.domain.attention import is_muted
 from alsohere.domain.inbox import NEW, noticed
-from alsohere.domain.offline import Routes
+from alsohere.domain.offline import Routes, first_errands
 from alsohere.errors import Refusal
 from alsohere.notices import Draft, Notice, Preferences, Sent
 from alsohere.ports import PreferencesStep
@@ -136,7 +136,7 @@ class _Writing:
             to, wishes = self._address(notice)
         else:
             self._rows += [receiver_row(notice, user, NEW) for user in to]
-        self._errands += first_errands(self._routes, notice, to)
+        self._errands += [errand_row(errand) for errand in first_errands(self._routes, notice, to)]
         muted = frozenset(user for user in to if user in wishes and is_muted(notice, wishes[user])) if wishes else frozenset()
         return Sent(notice_id, to, muted, notice)
 
