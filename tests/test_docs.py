@@ -166,8 +166,9 @@ def test_every_public_name_of_the_browser_side_is_described():
     ("path", "name"),
     [
         ("connect.ts", "interface ConnectOptions"),
-        ("connect.ts", "class Here"),
-        ("store.ts", "class Store"),
+        ("connect.ts", "interface AtServer"),
+        ("everything.ts", "class Store"),
+        ("store.ts", "class PresenceStore"),
         ("store.ts", "interface Connection"),
         ("store.ts", "interface Room"),
         ("store.ts", "interface RoomOptions"),

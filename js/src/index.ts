@@ -1,6 +1,7 @@
-export { connect, Here, serverUrl, type ConnectOptions } from "./core/connect.js";
+export { serverUrl, type AtServer, type ConnectOptions } from "./core/connect.js";
+export { connect, Store, type Here } from "./core/everything.js";
 export { applyChange, applySnapshot, type Applied, type Diff, type Roster } from "./core/presence.js";
-export { Store, type Connection, type Room, type RoomOptions } from "./core/store.js";
+export { PresenceStore, type Connection, type Room, type RoomOptions } from "./core/store.js";
 export type { Channel } from "./core/channel.js";
 export type { RoomEvents, RoomSnapshot } from "./core/copy.js";
 export type { Inbox, InboxEvents, InboxOptions, InboxSnapshot, Marks, Message } from "./core/inbox.js";

@@ -3,7 +3,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, test } from "node:test";
 import { Server, type Socket } from "socket.io";
-import { connect, type ConnectOptions, type Here, serverUrl } from "../src/core/connect.js";
+import { type ConnectOptions, serverUrl } from "../src/core/connect.js";
+import { connect, type Here } from "../src/core/everything.js";
+import * as presence from "../src/presence.js";
 import { member, snapshot } from "./stub.js";
 
 /* A real socket.io server and the real client: what connect() adds is which address, which credentials, and when to stay away. */
@@ -132,6 +134,21 @@ test("who identified stays that after a lost transport", async () => {
   here.socket.io.engine.close();
   await until(here, () => seen.length === 2 && here.getSnapshot().status === "connected");
   assert.deepEqual(seen, ["visitor", "signed"]);
+});
+
+test("the store that only knows who is here has rooms, and a connection of its own", async () => {
+  await serve("/", (socket) => socket.on("room:enter", ({ room }, ack) => ack({ ok: true, ...snapshot(1, [member("me"), member("a")], { room }) })));
+  const here = presence.connect(url, { visitor: "visitor-1" });
+  try {
+    const room = here.room("/post/1");
+    await until(room, () => room.getSnapshot().status === "live");
+    assert.equal(room.getSnapshot().count, 2);
+    assert.equal(presence.connect(url), here);
+    assert.equal("lock" in here || "inbox" in here, false);
+    assert.notEqual(store({}).socket, here.socket);
+  } finally {
+    here.close();
+  }
 });
 
 test("without options the page's connection is joined; with options another is opened", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import type { Inbox } from "../src/core/inbox.js";
-import { Store } from "../src/core/store.js";
+import { Store } from "../src/core/everything.js";
 import type { Notification } from "../src/core/wire.js";
 import { ChannelStub, settled } from "./stub.js";
 

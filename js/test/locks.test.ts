@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Lock } from "../src/core/locks.js";
-import { Store } from "../src/core/store.js";
+import { Store } from "../src/core/everything.js";
 import type { LockAnswer, LockChanged, Person } from "../src/core/wire.js";
 import { ChannelStub, member, settled, snapshot } from "./stub.js";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Store } from "../src/core/store.js";
+import { Store } from "../src/core/everything.js";
 import { ChannelStub, change, member, settled, snapshot } from "./stub.js";
 
 const names = (members: readonly { id: string }[]): string => members.map(({ id }) => id).join(" ");

@@ -4,8 +4,9 @@
  * A transport that closes comes back by itself (socket.io-client does that). A refused CONNECT and a DISCONNECT packet mean: stay away.
  */
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+import type { Channel } from "./channel.js";
 import { watchPage } from "./page.js";
-import { Store } from "./store.js";
+import type { PresenceStore } from "./store.js";
 import type { Refusal } from "./wire.js";
 import { visitorId } from "./visitor.js";
 
@@ -20,33 +21,15 @@ export interface ConnectOptions {
   readonly socket?: Partial<ManagerOptions & SocketOptions>;
 }
 
-export class Here extends Store {
-  constructor(
-    /** Where the server is mounted, with a slash at the end. */
-    readonly url: string,
-    /** For events of your own. */
-    readonly socket: Socket,
-    private readonly identified: (token: string) => void,
-    private readonly forget: () => void,
-  ) {
-    super(socket);
-  }
-
-  /** Also holds for the connections that follow a lost one. */
-  override async identify(token: string): Promise<void> {
-    await super.identify(token);
-    this.identified(token);
-  }
-
+/** What a store has that was made by `connect`. */
+export interface AtServer {
+  /** Where the server is mounted, with a slash at the end. */
+  readonly url: string;
+  /** For events of your own. */
+  readonly socket: Socket;
   /** Leave for good. */
-  close(): void {
-    this.forget();
-    this.set({ status: "closed" });
-    this.socket.disconnect();
-  }
+  close(): void;
 }
-
-const open = new Map<string, Here>();
 
 /** Where a server is mounted: absolute, with a slash at the end. */
 export function serverUrl(url = "/"): string {
@@ -55,32 +38,54 @@ export function serverUrl(url = "/"): string {
   return origin + pathname.replace(/\/*$/, "/");
 }
 
-/**
- * Connect to the alsohere server that is mounted at `url` (default: the root of this site).
- * Without options, the page's connection to that server is joined if there is one; the elements on the page do the same.
- */
-export function connect(url?: string, options?: ConnectOptions): Here {
-  const base = serverUrl(url);
-  const existing = open.get(base);
-  if (existing && !options) return existing;
+/** A `connect` that makes stores of one kind; each has its own connections. */
+export function connecting<S extends PresenceStore>(Kind: new (channel: Channel) => S): (url?: string, options?: ConnectOptions) => S & AtServer {
+  const open = new Map<string, S & AtServer>();
+  return (url, options) => {
+    const base = serverUrl(url);
+    const existing = open.get(base);
+    if (existing && !options) return existing;
+    const here = opened(Kind, base, options ?? {}, () => open.get(base) === here && open.delete(base));
+    if (!existing) open.set(base, here);
+    return here;
+  };
+}
+
+function opened<S extends PresenceStore>(
+  Kind: new (channel: Channel) => S,
+  base: string,
+  options: ConnectOptions,
+  forget: () => void,
+): S & AtServer {
   const { origin, pathname } = new URL(base);
-  let { token } = options ?? {};
+  let { token } = options;
   const socket = io(origin, {
     path: `${pathname}socket.io/`,
     transports: ["websocket", "polling"],
     tryAllTransports: true,
     forceNew: true,
-    ...options?.socket,
+    ...options.socket,
     auth: (give) => void credentials({ ...options, ...(token && { token }) }).then(give, (error) => here.set({ error: failed(error) })),
   });
-  const forget = (): void => {
-    stop();
-    if (open.get(base) === here) open.delete(base);
-  };
-  const here = new Here(base, socket, (identified) => (token = identified), forget);
-  const stop = watchPage(here.page);
-  if (!existing) open.set(base, here);
-  follow(here, options ?? {});
+  const store = new Kind(socket);
+  const identify = store.identify.bind(store);
+  const stop = watchPage(store.page);
+  const here: S & AtServer = Object.assign(store, {
+    url: base,
+    socket,
+    /** Also holds for the connections that follow a lost one. */
+    identify: async (shown: string) => {
+      await identify(shown);
+      token = shown;
+    },
+    close: () => {
+      stop();
+      forget();
+      here.set({ status: "closed" });
+      socket.disconnect();
+    },
+  });
+  follow(here, options);
   return here;
 }
 
@@ -90,7 +95,7 @@ async function credentials({ token, getToken, visitor }: ConnectOptions): Promis
   return signed ? { token: signed } : { visitor: visitor ?? visitorId() };
 }
 
-async function renew(here: Here, { getToken }: ConnectOptions): Promise<void> {
+async function renew(here: PresenceStore & AtServer, { getToken }: ConnectOptions): Promise<void> {
   if (getToken) await here.identify(await getToken());
 }
 
@@ -100,7 +105,7 @@ function failed(error: unknown): Refusal {
 
 const FRESH_TOKEN_MS = 1_000;
 
-function follow(here: Here, options: ConnectOptions): void {
+function follow(here: PresenceStore & AtServer, options: ConnectOptions): void {
   const { socket } = here;
   let fresh = true;
   socket.on("connect", () => (fresh = true));

@@ -116,6 +116,11 @@ export class Locks {
     for (const desk of this.#desks.values()) this.#again(desk);
   }
 
+  /** The locks of who this was before are theirs no more. */
+  renamed(_selfId: string, again: boolean): void {
+    if (again) this.restart();
+  }
+
   lost(): void {
     this.#facts.clear();
     for (const desk of this.#desks.values()) {

@@ -1,5 +1,6 @@
 /*
- * One connection to one server, and everything that a page holds through it.
+ * One connection to one server, and who is there: rooms, rankings, oneself. What else a page may hold through it is a Part of a class that
+ * extends this one (everything.ts), so that a page which only shows people loads nothing else.
  *
  * It works on a Channel, which is a socket.io-client Socket or, in tests, a stub of twenty lines. Every snapshot is immutable and cached, as
  * React's useSyncExternalStore and its like in other frameworks want it.
@@ -7,9 +8,6 @@
 import { ask, type Channel } from "./channel.js";
 import type { RoomEvents, RoomSnapshot } from "./copy.js";
 import { Emitter } from "./emitter.js";
-import type { Inbox, InboxOptions } from "./inbox.js";
-import { Inboxes } from "./inboxes.js";
-import { type Lock, Locks } from "./locks.js";
 import { Rankings, type Ranking, type RankingOptions } from "./rankings.js";
 import { type Need, Rooms } from "./rooms.js";
 import { ONLINE, type Refusal, type State, type Status, type Watch } from "./wire.js";
@@ -40,23 +38,29 @@ export interface Room {
   leave(): void;
 }
 
-export class Store {
+/** Something that follows the connection. */
+export interface Part {
+  /** There is a connection, and the server knows nothing of us. */
+  restart(): void;
+  lost?(): void;
+  /** The connection is somebody's; `again`: it was somebody else's. */
+  renamed?(selfId: string, again: boolean): void;
+}
+
+export class PresenceStore {
   #rooms: Rooms;
   #rankings: Rankings;
-  #locks: Locks;
-  #inboxes: Inboxes;
+  #parts: Part[] = [];
   #changed = new Emitter<{ change: null }>();
   #connection: Connection = Object.freeze({ status: "connecting", selfId: null, error: null });
   #automatic: Status = "active";
   #chosen: Status | null = null;
 
   constructor(private readonly channel: Channel) {
-    this.#rooms = new Rooms(channel, () => this.#connection.selfId, (id) => this.#setSelf(id));
-    this.#rankings = new Rankings(channel);
-    this.#locks = new Locks(channel, this.#rooms, () => this.#connection.selfId);
-    this.#inboxes = new Inboxes(channel);
+    this.#rooms = this.part((selfId) => new Rooms(channel, selfId, (id) => this.#setSelf(id)));
+    this.#rankings = this.part(() => new Rankings(channel));
     channel.on("connect", () => this.#connected());
-    channel.on("disconnect", () => (this.#rooms.lost(), this.#locks.lost(), this.#inboxes.lost()));
+    channel.on("disconnect", () => this.#parts.forEach((part) => part.lost?.()));
   }
 
   /** Enter a room (be counted and shown) and see who else is there. `@online` is only looked at: everybody is in it. */
@@ -77,16 +81,6 @@ export class Store {
   /** The rooms with the most people, at most once a second. */
   ranking(options: RankingOptions = {}): Ranking {
     return this.#rankings.take(options);
-  }
-
-  /** The right to edit something: a room, or `room#field`. Whoever has a handle sees who has it; `acquire()` asks for it. */
-  lock(name: string): Lock {
-    return this.#locks.take(name);
-  }
-
-  /** What was sent to this user, and what they have not read. Anonymous visitors have none. */
-  inbox(options: InboxOptions = {}): Inbox {
-    return this.#inboxes.take(options);
   }
 
   /** Become somebody else on this connection: an anonymous reader logs in. */
@@ -131,6 +125,13 @@ export class Store {
     this.#changed.emit("change", null);
   }
 
+  /** @internal */
+  protected part<P extends Part>(make: (selfId: () => string | null, rooms: Rooms) => P): P {
+    const part = make(() => this.#connection.selfId, this.#rooms);
+    this.#parts.push(part);
+    return part;
+  }
+
   get #status(): Status {
     return this.#chosen ?? this.#automatic;
   }
@@ -142,19 +143,14 @@ export class Store {
   #connected(): void {
     this.set({ status: "connected", error: null });
     if (this.#status !== "active") this.#sendStatus();
-    this.#rooms.restart();
-    this.#rankings.restart();
-    this.#locks.restart();
-    this.#inboxes.restart();
+    this.#parts.forEach((part) => part.restart());
   }
 
   #setSelf(selfId: string): void {
     if (selfId === this.#connection.selfId) return;
-    const renamed = this.#connection.selfId !== null;
+    const again = this.#connection.selfId !== null;
     this.set({ selfId });
-    this.#rooms.renamed();
-    if (renamed) this.#locks.restart();
-    this.#inboxes.renamed(selfId);
+    this.#parts.forEach((part) => part.renamed?.(selfId, again));
   }
 
   #take(room: string, need: Need, state?: State): Room {

@@ -7,7 +7,7 @@
  * It dispatches also-editing:held {fence, receipt}, :requested {by, handOverAt}, :lost {reason, by, why} and :released, which bubble. The form gets a
  * hidden field `fence`.
  */
-import type { Here } from "../core/connect.js";
+import type { Here } from "../core/everything.js";
 import type { LockSnapshot } from "../core/lock.js";
 import type { Lock } from "../core/locks.js";
 import { EDITING } from "./editing-style.js";

@@ -2,7 +2,7 @@
  * What all elements share: a shadow root, and a hold on something of the server's while they are in the page. All elements of one page that name
  * the same server share one connection; so does the page's own code that calls connect().
  */
-import { connect, type Here } from "../core/connect.js";
+import { connect, type Here } from "../core/everything.js";
 import type { Room } from "../core/store.js";
 import { adopt } from "./style.js";
 

@@ -3,7 +3,7 @@
  *
  * room: default is the page's path. max: how many faces. src: where the server is mounted. watch: see them without being counted.
  */
-import type { Here } from "../core/connect.js";
+import type { Here } from "../core/everything.js";
 import type { RoomSnapshot } from "../core/copy.js";
 import type { Room } from "../core/store.js";
 import { Bulletin } from "./bulletin.js";

@@ -3,7 +3,7 @@
  *
  * The bell keeps its place and size whatever is known, so that nothing moves when the number comes.
  */
-import type { Here } from "../core/connect.js";
+import type { Here } from "../core/everything.js";
 import type { Inbox } from "../core/inbox.js";
 import type { Notification } from "../core/wire.js";
 import { LiveElement } from "./element.js";

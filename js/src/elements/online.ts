@@ -3,7 +3,7 @@
  *
  * Closed, it asks for the count only; the list is watched while it is open.
  */
-import type { Here } from "../core/connect.js";
+import type { Here } from "../core/everything.js";
 import type { Room } from "../core/store.js";
 import { LiveElement } from "./element.js";
 import { make } from "./float.js";

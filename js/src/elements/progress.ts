@@ -4,7 +4,7 @@
  * for: selects the article; default is the first <article>, else <main>. room: default is the page's path.
  * One's place is published as `state.position`, 0 to 100, in whole percent: when it changes, at most once a second, the last one too.
  */
-import type { Here } from "../core/connect.js";
+import type { Here } from "../core/everything.js";
 import type { Room } from "../core/store.js";
 import { PlacedElement } from "./element.js";
 import { progress, readers } from "./rail.js";

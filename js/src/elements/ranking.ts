@@ -6,7 +6,7 @@
  *
  * While somebody points at the list, or is in it with the keyboard, nothing in it changes place: a link that moves is a link missed.
  */
-import type { Here } from "../core/connect.js";
+import type { Here } from "../core/everything.js";
 import type { Ranking } from "../core/rankings.js";
 import type { RoomCount } from "../core/wire.js";
 import { path, plain, steady, titled, type Titles } from "./board.js";

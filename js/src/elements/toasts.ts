@@ -4,7 +4,7 @@
  * It is shown where somebody looks; a hidden tab waits until it is looked at, and then shows only what no other one has. What is read, archived or
  * recalled meanwhile, in any tab, goes away. Time stands still while somebody points at it, is in it with the keyboard, or looks elsewhere.
  */
-import type { Here } from "../core/connect.js";
+import type { Here } from "../core/everything.js";
 import type { Inbox } from "../core/inbox.js";
 import { isUnread } from "../core/marking.js";
 import type { Notification } from "../core/wire.js";
