@@ -91,6 +91,7 @@ RISKY = {
     "jwks_url is asked over http": {"ALSOHERE_JWKS_URL": "http://login.example/keys"},
     "auth_url is asked over http": {"ALSOHERE_AUTH_URL": "http://shop.internal/login"},
     "dev is on and the server listens beyond this machine": {"ALSOHERE_DEV": "1", "ALSOHERE_HOST": "0.0.0.0"},
+    "redis_url is set and not used yet": {"REDIS_URL": "redis://localhost"},
     "origins has *": {"ALSOHERE_ORIGINS": "*"},
     "trusted_proxies has *": {"ALSOHERE_TRUSTED_PROXIES": "*"},
     "without ALSOHERE_SECRET, anonymous visitors get a new id whenever the server starts": {"ALSOHERE_ANONYMOUS": "1"},

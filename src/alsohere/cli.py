@@ -239,6 +239,7 @@ def problems(config: Config) -> list[str]:
     checks = [
         (config.dev and not local, "dev is on and the server listens beyond this machine: anybody can connect as a visitor"),
         ("*" in config.origins, "origins has *: any site's pages can use your visitors' cookies here"),
+        (config.redis_url is not None, "redis_url is set and not used yet: this version runs one process"),
         (config.allow_query_token, "allow_query_token is on: tokens stand in URLs, and proxies write those into their logs"),
         ("*" in config.trusted_proxies, "trusted_proxies has *: any client can claim any address"),
         (
