@@ -90,3 +90,9 @@ def test_h106_one_bad_item_fails_alone_and_a_repetition_sends_nothing(server: Se
             if packet.startswith("42["):
                 events.append(json.loads(packet[2:])[0])
         assert events.count("ping-of-f") == 2
+
+
+def test_h106_two_idempotency_keys_are_none(server: ServerProcess, bystander: Bystander) -> None:
+    headers = "Idempotency-Key: one-of-f\r\nIdempotency-Key: two-of-f\r\n"
+    status, answer = call_api(server, "POST", "/push", {"name": "x", "to": ["42"]}, headers)
+    assert (status, answer["detail"]) == (400, "Idempotency-Key is given more than once.")

@@ -153,6 +153,35 @@ def test_each_key_has_its_rate():
     asyncio.run(scene())
 
 
+def test_what_a_key_is_not_for_counts_as_much_as_what_it_is_for():
+    """Otherwise a key that reads could keep the server busy with refusals, however slow it is to be."""
+
+    async def scene() -> None:
+        door = Door(api_requests_per_s=10, api_request_burst=3)
+        for _ in range(3):
+            with pytest.raises(Forbidden):
+                await door.knock(KEY, "push")
+        with pytest.raises(RateExceeded):
+            await door.knock(KEY, "push")
+        with pytest.raises(RateExceeded):
+            await door.knock(KEY)
+
+    asyncio.run(scene())
+
+
+def test_keys_that_nobody_has_asked_about_yet_are_keys():
+    """The first request after the start is told to send a key, and not that there are none."""
+
+    async def scene() -> None:
+        door = Door(api_key=None)
+        for key in ("", "a guess"):
+            with pytest.raises(Unauthenticated):
+                await door.knock(key)
+        assert door.keys.asked == 1
+
+    asyncio.run(scene())
+
+
 def test_who_guesses_is_told_to_slow_down_and_others_of_the_address_are_not():
     async def scene() -> None:
         door = Door()

@@ -50,8 +50,11 @@ class KeyRing:
         self._read_s = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    async def is_empty(self) -> bool:
+        """Whether there is none at all, as far as anybody knows."""
+        if self._read_s == float("-inf"):
+            await self._read()
+        return not self._keys
 
     async def find(self, key: str) -> ApiKey | None:
         """The key, if there is such a one; Unavailable if nobody can tell."""
@@ -101,12 +104,15 @@ class Access:
         self._bad_keys = Buckets(BAD_KEYS_PER_S, BAD_KEY_BURST)
         self._noted: dict[str, int] = {}
 
-    async def check(self, request: Request, scope: Scope) -> None:
+    async def check(self, request: Request, scope: Scope) -> ApiKey:
         """Let a request pass.
 
         Args:
             request: with the key.
             scope: what its endpoint needs.
+
+        Returns:
+            The key.
 
         Raises:
             Unauthenticated: there is no good key.
@@ -116,15 +122,16 @@ class Access:
         """
         key = await self._find(given_key(request))
         if key is None:
-            raise self._refusal(request)
-        if not key.opens(scope):
-            self._metrics.refused("forbidden")
-            raise Forbidden(f"This needs a key with the scope {scope}; {key.name} has {', '.join(key.scopes)}.")
+            raise await self._refusal(request)
         retry_after_ms = self._requests.spend(key.hash, self._clock.now_s())
         if retry_after_ms is not None:
             self._metrics.limited["key"] += 1
             raise RateExceeded("Too many requests with this key; slow down.", retry_after_ms=retry_after_ms)
+        if not key.opens(scope):  # counted all the same: what is asked in vain costs as much
+            self._metrics.refused("forbidden")
+            raise Forbidden(f"This needs a key with the scope {scope}; {key.name} has {', '.join(key.scopes)}.")
         self._note(key)
+        return key
 
     async def _find(self, given: str) -> ApiKey | None:
         # Bytes: compare_digest raises on text that is not ASCII.
@@ -132,7 +139,7 @@ class Access:
             return self._admin
         return await self._ring.find(given) if is_key(given) else None
 
-    def _refusal(self, request: Request) -> Exception:
+    async def _refusal(self, request: Request) -> Exception:
         address = request.client.host if request.client else ""
         client, _, _ = self._proxies.read(tuple(request.headers.raw), address, secure=False)
         self._metrics.refused("unauthenticated")
@@ -140,7 +147,7 @@ class Access:
         if retry_after_ms is not None:
             self._metrics.limited["address"] += 1
             return RateExceeded("Too many bad keys of this address; slow down.", retry_after_ms=retry_after_ms)
-        return Forbidden(OFF) if self._admin is None and not self._ring else Unauthenticated(WANTED)
+        return Forbidden(OFF) if self._admin is None and await self._ring.is_empty() else Unauthenticated(WANTED)
 
     def _note(self, key: ApiKey) -> None:
         now_ms = self._clock.wall_ms()

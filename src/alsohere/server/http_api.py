@@ -88,19 +88,18 @@ class HttpApi:
             request: with the key, the query and the body.
         """
         try:
-            if not endpoint.public:
-                await self._access.check(request, endpoint.scope)
+            asker = None if endpoint.public else await self._access.check(request, endpoint.scope)
             text = None if variable is None else decode_variable(variable)
             arguments = endpoint.read(text, request.query_params)
             body = await _body_of(request) if endpoint.body is not None else b""
             arguments |= endpoint.read_body(body)
-            key = request.headers.get("idempotency-key")
+            key = _idempotency_key(request)
             if endpoint.takes_key:
                 arguments["key"] = key
-            if key is None or not endpoint.takes_idempotency_key:
+            if key is None or asker is None or not endpoint.takes_idempotency_key:
                 return await _call(endpoint, arguments)
-            asked = b"\0".join((endpoint.path.encode(), (variable or "").encode(), body))
-            return await self._idempotency.answer(key, asked, lambda: _call(endpoint, arguments))
+            asked = b"\0".join((endpoint.path.encode(), (variable or "").encode(), request.scope["query_string"], body))
+            return await self._idempotency.answer(asker.hash, key, asked, lambda: _call(endpoint, arguments))
         except Unauthenticated as refusal:
             return problem(refusal.code, refusal.message, {"www-authenticate": "Bearer"})
         except Refusal as refusal:
@@ -148,6 +147,13 @@ def json(content: Any) -> Response:
 async def _call(endpoint: Endpoint, arguments: dict[str, Any]) -> Response:
     answer = endpoint.handler(**arguments)
     return json(await answer if isawaitable(answer) else answer)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1:
+        raise BadRequest("Idempotency-Key is given more than once.")
+    return keys[0] if keys else None
 
 
 async def _body_of(request: Request) -> bytes:
