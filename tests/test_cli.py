@@ -85,10 +85,11 @@ def test_a_wrong_setting_is_named_with_the_fix(name: str, value: str, said: str)
     assert call("check", status=1, **{name: value}).output.startswith(said)
 
 
+PROVIDER = {"ALSOHERE_TOKEN_ISSUER": "https://login.example"}
 RISKY = {
     "nobody can connect: set ALSOHERE_SECRET (tokens), ALSOHERE_ANONYMOUS=1 (visitors), or use --dev": {},
-    "jwks_url is set without ALSOHERE_TOKEN_AUDIENCE": {"ALSOHERE_JWKS_URL": "https://login.example/keys"},
-    "jwks_url is asked over http": {"ALSOHERE_JWKS_URL": "http://login.example/keys"},
+    "jwks_url is set without ALSOHERE_TOKEN_AUDIENCE": PROVIDER | {"ALSOHERE_JWKS_URL": "https://login.example/keys"},
+    "jwks_url is asked over http": PROVIDER | {"ALSOHERE_JWKS_URL": "http://login.example/keys"},
     "auth_url is asked over http": {"ALSOHERE_AUTH_URL": "http://shop.internal/login"},
     "dev is on and the server listens beyond this machine": {"ALSOHERE_DEV": "1", "ALSOHERE_HOST": "0.0.0.0"},
     "redis_url is set and not used yet": {"REDIS_URL": "redis://localhost"},

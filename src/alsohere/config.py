@@ -50,13 +50,17 @@ class Config(BaseSettings):
     # -- Who may connect ---------------------------------------------------------------------------------------------
     secret: SecretStr | None = Field(None, description="signs tokens (HS256) and anonymous ids; at least 32 bytes")
     public_key: str | None = Field(None, description="PEM of the key that tokens are signed with elsewhere (RS256 or EdDSA)")
-    jwks_url: str | None = Field(None, description="where an identity provider publishes its keys (RS256, ES256, EdDSA)")
+    jwks_url: str | None = Field(
+        None, description="where an identity provider publishes its keys (RS256, ES256, EdDSA); needs token_issuer"
+    )
     auth_url: str | None = Field(
         None, description="a server that is asked who connects, with the cookies and the token; see authenticate"
     )
     auth_cache_s: float = Field(10.0, ge=0, le=300, description="seconds for which its answer is believed")
     token_audience: str | None = Field(None, description="the `aud` that a token must have, if set")
-    token_issuer: str | None = Field(None, description="the `iss` that a token must have, if set")
+    token_issuer: str | None = Field(
+        None, description="the `iss` that a token must have, if set; the provider's, if there is a jwks_url"
+    )
     token_expiry: bool = Field(True, description="end a connection 25 s after its token has expired, unless it shows a fresh one")
     token_warning_s: float = Field(60.0, ge=0, le=3600, description="seconds before a token expires that its client is told")
     anonymous: bool = Field(False, description="let visitors in without a token")
@@ -175,6 +179,8 @@ class Config(BaseSettings):
             raise ValueError(f"secret must have at least {MIN_SECRET_BYTES} bytes; make one with: alsohere secret")
         if self.jwks_url is not None and self.public_key is not None:
             raise ValueError("set jwks_url or public_key, not both: a token must have one key")
+        if self.jwks_url is not None and not self.token_issuer:
+            raise ValueError("jwks_url needs token_issuer: the `iss` of the tokens that are signed with its keys")
         if self.workers > 1 and self.redis_url is None:
             raise ValueError("workers above 1 need REDIS_URL: processes can only share presence through it")
         if self.webhook_url is not None:

@@ -85,7 +85,11 @@ def test_two_back_ends_may_use_the_same_key():
     async def scene() -> None:
         kept, work = Idempotency(), Work(Response(b"of the shop"), Response(b"of the forum"), Response(b"of the wiki"))
         work.gate.set()
-        for asker, request, answer in (("shop", b"r", b"of the shop"), ("forum", b"r", b"of the forum"), ("wiki", b"x", b"of the wiki")):
+        for asker, request, answer in (
+            ("shop", b"r", b"of the shop"),
+            ("forum", b"r", b"of the forum"),
+            ("wiki", b"x", b"of the wiki"),
+        ):
             assert (await kept.answer(asker, "order-7", request, work)).body == answer
         assert (await kept.answer("shop", "order-7", b"r", work)).body == b"of the shop"
         assert work.runs == 3

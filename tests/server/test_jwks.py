@@ -25,6 +25,7 @@ from support.provider import Provider
 from support.raw import RawClient, joined
 from support.servers import ServerProcess
 
+ISSUER = "https://login.example"
 LATER = int(time.time()) + 3600
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 WEAK_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
@@ -44,7 +45,7 @@ def published(*algorithms: str, **more: Any) -> bytes:
 
 def signed(algorithm: str, kid: str | None = None, **claims: Any) -> str:
     headers = {"kid": algorithm.lower() if kid is None else kid}
-    return jwt.encode({"sub": "42", "exp": LATER, **claims}, KINDS[algorithm][0], algorithm, headers=headers)
+    return jwt.encode({"sub": "42", "exp": LATER, "iss": ISSUER, **claims}, KINDS[algorithm][0], algorithm, headers=headers)
 
 
 @pytest.fixture
@@ -59,8 +60,8 @@ class Scene:
 
     def __init__(self, provider: Provider, **settings: Any) -> None:
         self.time_s = 1000.0
-        self.tokens = Tokens(Config(_env_file=None, jwks_url=provider.url, **settings))
-        self.keys = self.tokens._published = KeySet(provider.url, lambda: self.time_s)
+        self.tokens = Tokens(Config(_env_file=None, jwks_url=provider.url, token_issuer=ISSUER, **settings))
+        self.keys = self.tokens._published = KeySet(provider.url, ISSUER, lambda: self.time_s)
 
     async def vouch(self, token: str) -> Vouched:
         try:
@@ -91,7 +92,7 @@ def test_who_comes_together_waits_for_one_fetch(provider: Provider):
     asyncio.run(scene())
 
 
-def test_an_unknown_kid_asks_again_at_most_once_a_minute(provider: Provider):
+def test_an_unknown_kid_asks_again_at_most_so_often(provider: Provider):
     provider.body = published("RS256")
 
     async def scene() -> None:
@@ -166,8 +167,17 @@ def test_keys_for_other_uses_and_weak_ones_are_none():
     weak = RSAAlgorithm.to_jwk(WEAK_KEY.public_key(), as_dict=True)
     for body in (published("RS256", use="enc"), published("RS256", alg="RS512"), json.dumps({"keys": [weak]}).encode()):
         with pytest.raises(Unanswered):
-            read_keys(body)
-    assert read_keys(published("ES256", alg="ES256"))
+            read_keys(body, ISSUER)
+    assert list(read_keys(published("ES256", alg="ES256"), ISSUER)) == [(ISSUER, "es256")]
+
+
+@pytest.mark.parametrize(
+    "other", [1, None, "x", [], {}, {"kty": "EC", "crv": []}, {"kty": []}, {"kty": "AKP"}, {"kty": "RSA"}], ids=str
+)
+def test_what_is_no_key_is_passed_over(other: Any):
+    """A provider that publishes something new is no reason to let nobody in."""
+    good = json.loads(published("RS256"))["keys"]
+    assert list(read_keys(json.dumps({"keys": [other, *good]}).encode(), ISSUER)) == [(ISSUER, "rs256")]
 
 
 HEADERS = {
@@ -197,11 +207,63 @@ def test_h101_a_forged_token_lets_nobody_in(provider: Provider, header: dict[str
 
 def test_audience_and_issuer_are_those_of_the_settings(provider: Provider):
     async def scene() -> None:
-        here = Scene(provider, token_audience="alsohere", token_issuer="https://login.example")
-        assert await here.vouch(signed("RS256", aud="alsohere", iss="https://login.example"))
-        for aud, iss in (("shop", "https://login.example"), ("alsohere", "https://login.example.evil")):
-            with pytest.raises(Unauthenticated):
-                await here.vouch(signed("RS256", aud=aud, iss=iss))
+        here = Scene(provider, token_audience="alsohere")
+        assert await here.vouch(signed("RS256", aud="alsohere"))
+        for claims in ({"aud": "shop"}, {"aud": "alsohere", "iss": ISSUER + ".evil"}, {}):
+            with pytest.raises(Unauthenticated, match="another audience, or of another issuer"):
+                await here.vouch(signed("RS256", **claims))
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    "issuer", [ISSUER + "/", ISSUER[:-1], ISSUER.upper(), "", None, [ISSUER], {ISSUER: 1}, 7, "https://other.example"], ids=str
+)
+def test_h101_what_another_issuer_has_signed_is_not_verified_with_these_keys_and_asks_nobody(provider: Provider, issuer: Any):
+    """Two issuers may publish keys with the same kid, or the same keys: a key is one issuer's."""
+
+    async def scene() -> None:
+        here = Scene(provider)
+        token = by_hand({"alg": "RS256", "kid": "rs256"}, {"sub": "42", "exp": LATER, "iss": issuer})
+        for _ in range(3):
+            with pytest.raises(Unauthenticated, match="another issuer"):
+                await here.vouch(token)
+        assert provider.asked == [], "nothing is fetched for it"
+        await here.vouch(signed("RS256"))
+        claims = json.dumps({"sub": "42", "exp": LATER, "iss": issuer}).encode()
+        signed_well = jwt.PyJWS().encode(claims, RSA_KEY, "RS256", headers={"kid": "rs256"})
+        with pytest.raises(Unauthenticated, match="another issuer"):
+            await here.vouch(signed_well)
+        assert here.keys.find(issuer, "rs256", "RS256") is None
+        assert len(provider.asked) == 1
+
+    asyncio.run(scene())
+
+
+def test_keys_without_an_issuer_are_refused_when_the_server_starts(provider: Provider):
+    for issuer in (None, ""):
+        with pytest.raises(ConfigError, match="jwks_url needs token_issuer"):
+            Config.load(jwks_url=provider.url, token_issuer=issuer)
+
+
+def test_while_the_provider_is_away_nobody_can_tell_whose_an_unknown_key_is(provider: Provider):
+    """A provider that changes its keys and cannot be asked: its new tokens are good, so their clients come again."""
+    provider.body = published("RS256")
+
+    async def scene() -> None:
+        here = Scene(provider)
+        await here.vouch(signed("RS256"))
+        provider.status = 503
+        here.time_s += AGAIN_S
+        for _ in range(3):
+            with pytest.raises(Disconnect) as later:
+                await here.vouch(signed("ES256"))
+            assert later.value.close_code == CloseCode.TRY_LATER
+            assert (await here.vouch(signed("RS256"))).user.id == "42"
+        assert len(provider.asked) == 2, "no more often than that"
+        provider.status, provider.body = 200, published("RS256", "ES256")
+        here.time_s += AGAIN_S
+        assert (await here.vouch(signed("ES256"))).user.id == "42"
 
     asyncio.run(scene())
 
@@ -211,13 +273,13 @@ def test_audience_and_issuer_are_those_of_the_settings(provider: Provider):
 )
 def test_a_url_that_is_none_is_refused_when_the_server_starts(url: str):
     with pytest.raises(ConfigError, match=r"^jwks_url: give a URL"):
-        Tokens(Config(_env_file=None, jwks_url=url))
+        Tokens(Config(_env_file=None, jwks_url=url, token_issuer=ISSUER))
     with pytest.raises(ConfigError, match="not both"):
         Config.load(jwks_url="https://login.example/keys", public_key=pem(RSA_KEY))
 
 
 def test_a_server_lets_in_whom_the_provider_has_signed(provider: Provider):
-    env = {"ALSOHERE_JWKS_URL": provider.url, "ALSOHERE_SECRET": ""}
+    env = {"ALSOHERE_JWKS_URL": provider.url, "ALSOHERE_TOKEN_ISSUER": ISSUER, "ALSOHERE_SECRET": ""}
     with ServerProcess("-m", "alsohere", "serve", "--port", "{port}", env=env) as server:
         with joined(server.url, token=signed("ES256", sub="ann")) as client:
             assert client.call("room:enter", {"room": "/r"})["self"]["id"] == "ann"

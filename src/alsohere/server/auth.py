@@ -33,6 +33,9 @@ class Tokens:
 
     Args:
         config: `secret`, `public_key` or `jwks_url`; `token_audience`, `token_issuer`.
+
+    Raises:
+        ConfigError: what is configured cannot be used.
     """
 
     def __init__(self, config: Config) -> None:
@@ -44,7 +47,7 @@ class Tokens:
             self._keys.append((self._secret, "HS256"))
         if config.public_key is not None:
             self._keys.append(_public_key(config.public_key))
-        self._published = KeySet(config.jwks_url) if config.jwks_url else None
+        self._published = KeySet(config.jwks_url, config.token_issuer) if config.jwks_url and config.token_issuer else None
 
     @property
     def can_verify(self) -> bool:
@@ -103,21 +106,21 @@ class Tokens:
 
         Raises:
             Unauthenticated: it is not among them.
-            Disconnect: there never were any, so nobody can tell; a client that comes again may be told.
+            Disconnect: they could not be fetched, so nobody can tell; a client that comes again may be told.
         """
         assert self._published is not None
         await self._published.settled()
         try:
             return self.vouch(token)
         except KeyUnknown:
-            if self._published.is_empty:
+            if self._published.is_away:
                 raise Disconnect(CloseCode.TRY_LATER, "the keys that tokens are signed with cannot be fetched") from None
             raise
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
-            key, algorithm = self._key_of(header)
+            key, algorithm = self._key_of(header, token)
             if key is not None:
                 return jwt.decode(
                     token,
@@ -130,23 +133,29 @@ class Tokens:
                 )
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired; fetch a new one and connect again.", code="token_expired") from None
-        # The signature was good for these, so it is its maker who reads the answer.
-        except (jwt.MissingRequiredClaimError, jwt.exceptions.InvalidSubjectError):
-            raise Unauthenticated("The token needs exp, a number, and sub, the user's id as text.") from None
         except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
             raise Unauthenticated("The token is for another audience, or of another issuer.") from None
+        # The signature was good for these, so it is its maker who reads the answer.
+        except (jwt.MissingRequiredClaimError, jwt.exceptions.InvalidSubjectError) as error:
+            if getattr(error, "claim", None) in ("aud", "iss"):
+                raise Unauthenticated("The token is for another audience, or of another issuer.") from None
+            raise Unauthenticated("The token needs exp, a number, and sub, the user's id as text.") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthenticated("The token is not valid here.") from None
         raise Unauthenticated("The token is signed with an algorithm that this server has no key for.")
 
-    def _key_of(self, header: dict[str, Any]) -> tuple[Any, str]:
+    def _key_of(self, header: dict[str, Any], token: str) -> tuple[Any, str]:
         algorithm = str(header.get("alg"))
         for key, accepted in self._keys:
             if accepted == algorithm:
                 return key, accepted
         if self._published is None or algorithm not in ALGORITHMS.values():
             return None, ""
-        key = self._published.find(header.get("kid"), algorithm)
+        # Not believed, only compared: who says to be of another issuer is not verified with the keys of ours.
+        issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        if issuer != self._issuer:
+            raise jwt.InvalidIssuerError
+        key = self._published.find(issuer, header.get("kid"), algorithm)
         if key is None:
             raise KeyUnknown("The token is signed with a key that its issuer has not published.", retry_after_ms=1000)
         return key, algorithm

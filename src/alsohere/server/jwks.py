@@ -1,8 +1,10 @@
 """The public keys of an identity provider, by the URL that it publishes them at (JWKS, RFC 7517).
 
 Owns: when they are fetched, and which of them are used: RS256 (2,048 bits at least), ES256 (P-256) and EdDSA (Ed25519).
-Invariants: each key has one algorithm, that of its kind. The URL is configuration; no header of a token leads anywhere, its
-`kid` only chooses among the keys that there are. Fetches are at least AGAIN_S apart, whatever tokens say.
+Invariants: a key is found by issuer and kid, and its issuer is that of the settings: what somebody else says of themselves is
+never verified with it, and makes nobody ask for keys. Each key has one algorithm, that of its kind. The URL is configuration; no
+header of a token leads anywhere, its `kid` only chooses among the keys that there are. Fetches are at least AGAIN_S apart (FIRST_S
+before there are any), whatever tokens say.
 
 Old keys stay good while the URL is away: a provider's holiday must not throw everybody out. They are renewed in the background
 every FRESH_S; one that is published no more is then no key.
@@ -24,13 +26,14 @@ from alsohere.errors import ConfigError, Unauthenticated
 from alsohere.server.outgoing import Outgoing, Unanswered
 
 FRESH_S = 3600.0
-AGAIN_S = 60.0
+AGAIN_S = 20.0  # so long, at most, the first tokens of a new key are refused
 FIRST_S = 5.0  # between attempts while there are no keys at all
 TIMEOUT_S = 3.0
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 100
 MIN_RSA_BITS = 2048
 ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256", ("OKP", "Ed25519"): "EdDSA"}
+Keys = dict[tuple[str, str | None], list[tuple[str, Any]]]  # by issuer and kid: algorithm and key
 log = logging.getLogger("alsohere")
 
 
@@ -39,40 +42,46 @@ class KeyUnknown(Unauthenticated):
 
 
 class KeySet:
-    """The keys of one URL.
+    """The keys of one issuer.
 
     Args:
         url: where they are published.
+        issuer: whose they are: the `iss` of what they sign.
         now_s: the time.
 
     Raises:
         ConfigError: that is no URL, or what verifies such signatures is not installed.
     """
 
-    def __init__(self, url: str, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, issuer: str, now_s: Callable[[], float] = time.monotonic) -> None:
         self._source = Outgoing("jwks_url", url, timeout_s=TIMEOUT_S, most_bytes=MAX_BYTES)
         try:
             import cryptography  # noqa: F401
         except ImportError:
             raise ConfigError("jwks_url: pip install 'alsohere[keys]' to verify tokens of others") from None
+        self._issuer = issuer
         self._now_s = now_s
-        self._keys: dict[str | None, list[tuple[str, Any]]] = {}
+        self._keys: Keys = {}
         self._tried_s = self._renew_s = float("-inf")
         self._task: asyncio.Task[None] | None = None
+        self._away = False
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there never were any keys."""
-        return not self._keys
+    def is_away(self) -> bool:
+        """Whether the last attempt to fetch them failed: an unknown key may be a new one."""
+        return self._away
 
-    def find(self, kid: object, algorithm: object) -> Any:
+    def find(self, issuer: object, kid: object, algorithm: object) -> Any:
         """The key of a token, or None; begins to fetch where that could help.
 
         Args:
+            issuer: what the token says; keys of others are not known here, and not looked for.
             kid: what the token says; without it, there must be only one key of its algorithm.
             algorithm: what the token says.
         """
-        known = self._all() if kid is None else self._keys.get(kid, []) if isinstance(kid, str) else []
+        if issuer != self._issuer:
+            return None
+        known = self._all() if kid is None else self._keys.get((self._issuer, kid), []) if isinstance(kid, str) else []
         found = [key for of, key in known if of == algorithm]
         self._look(found=len(found) == 1)
         return found[0] if len(found) == 1 else None
@@ -87,7 +96,7 @@ class KeySet:
 
     def _look(self, *, found: bool) -> None:
         now_s = self._now_s()
-        due_s = self._renew_s if found else self._tried_s + (FIRST_S if self.is_empty else AGAIN_S)
+        due_s = self._renew_s if found else self._tried_s + (AGAIN_S if self._keys else FIRST_S)
         if now_s < due_s or (self._task is not None and not self._task.done()):
             return
         try:
@@ -101,42 +110,44 @@ class KeySet:
             status, body = await self._source.ask()
             if status != 200:
                 raise Unanswered(f"it answers {status}")
-            keys = read_keys(body)
+            keys = read_keys(body, self._issuer)
         except Unanswered as error:
-            self._renew_s = self._now_s() + AGAIN_S
-            log.warning(
-                "the keys of jwks_url could not be fetched: %s%s", error, "" if self.is_empty else "; the old ones are used"
-            )
+            self._away, self._renew_s = True, self._now_s() + AGAIN_S
+            log.warning("the keys of jwks_url could not be fetched: %s%s", error, "; the old ones are used" if self._keys else "")
             return
         finally:
             await self._source.close()  # the next time is in an hour
-        self._keys = keys
+        self._keys, self._away = keys, False
         self._renew_s = self._now_s() + FRESH_S
 
 
-def read_keys(body: bytes) -> dict[str | None, list[tuple[str, Any]]]:
-    """The keys of a JWKS that can be used, by kid; each with its algorithm.
+def read_keys(body: bytes, issuer: str) -> Keys:
+    """The keys of a JWKS that can be used; what is no key, or of a kind that we do not know, is passed over.
+
+    Args:
+        body: the JWKS.
+        issuer: whose it is.
 
     Raises:
         Unanswered: it is none, or has no such key.
     """
     try:
         entries = json.loads(body)["keys"][:MAX_KEYS]
-        keys: dict[str | None, list[tuple[str, Any]]] = {}
-        for entry in entries:
-            kid, usable = entry.get("kid"), _read_key(entry)
-            if usable is not None and (kid is None or isinstance(kid, str)):
-                keys.setdefault(kid, []).append(usable)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise Unanswered("it answers no JWKS") from None
+    keys: Keys = {}
+    for entry in entries:
+        kid, usable = (entry.get("kid"), _read_key(entry)) if isinstance(entry, dict) else (None, None)
+        if usable is not None and (kid is None or isinstance(kid, str)):
+            keys.setdefault((issuer, kid), []).append(usable)
     if not keys:
         raise Unanswered("it has no key for RS256, ES256 or EdDSA")
     return keys
 
 
 def _read_key(entry: dict[str, Any]) -> tuple[str, Any] | None:
-    kind = entry.get("kty")
-    algorithm = ALGORITHMS.get((kind, None if kind == "RSA" else entry.get("crv"))) if isinstance(kind, str) else None
+    kind, curve = entry.get("kty"), entry.get("crv")
+    algorithm = next((of for known, of in ALGORITHMS.items() if known == (kind, None if kind == "RSA" else curve)), None)
     if algorithm is None or entry.get("use", "sig") != "sig" or entry.get("alg", algorithm) != algorithm:
         return None
     try:
