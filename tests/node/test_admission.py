@@ -276,6 +276,31 @@ async def test_a_decision_about_who_is_gone_decides_nothing(
 
 
 @asynchronous
+async def test_who_is_kicked_is_not_let_in_by_a_decision_of_before():
+    """Logged out, then `kick`: whoever was asked about them a moment ago may have answered with the old session."""
+    gates = {name: asyncio.Event() for name in ("ann", "bob")}
+
+    async def who(connection: Any) -> User:
+        await gates[connection.auth["user"]].wait()
+        return User(connection.auth["user"])
+
+    world = admitted_by(who)
+    ann, bob = world.client("ann"), world.client("bob")
+    await turns()
+    assert world.node.kick("ann") == 0, "there is no connection yet"
+    for gate in gates.values():
+        gate.set()
+    await until(lambda: ann.closed and bob.packets)
+    assert (ann.closed[0], ann.packets) == (CloseCode.TRY_LATER, []), "its client comes again, and is decided about anew"
+    assert bob.connection.user == User("bob"), "nobody else is concerned"
+    again = world.client("ann")
+    await until(lambda: again.packets)
+    assert again.connection.user == User("ann")
+    await until(lambda: not world.node.tasks)
+    assert world.node.admission._kicked == {}
+
+
+@asynchronous
 async def test_who_waits_for_a_decision_too_long_is_closed():
     async def who(connection: Any) -> User:
         await asyncio.Event().wait()

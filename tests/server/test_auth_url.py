@@ -97,6 +97,56 @@ def test_who_is_kicked_is_asked_about_again(provider: Provider):
     asyncio.run(scene())
 
 
+def test_an_answer_to_a_question_of_before_the_kick_is_not_believed_after_it(provider: Provider):
+    async def scene() -> None:
+        here = Scene(provider)
+        provider.gate.clear()
+        before = asyncio.create_task(here.ask())
+        await asyncio.to_thread(wait_for, lambda: len(provider.asked) == 1)
+        here.auth_url.forget("42")  # their session has ended, and whoever was asked has answered already
+        provider.status = 401
+        after = asyncio.create_task(here.ask())
+        await asyncio.to_thread(wait_for, lambda: len(provider.asked) == 2)
+        provider.gate.set()
+        assert (await before).id == "42", "see node/admission.py for what becomes of that"
+        with pytest.raises(Unauthenticated):
+            await after
+        with pytest.raises(Unauthenticated):
+            await here.ask()
+        assert (len(provider.asked), here.auth_url._asking) == (2, {})
+        await here.auth_url.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("cookie", ["theme=é; session=ann", "session=ann; name=\u2603"], ids=["latin", "snowman"])
+def test_cookies_that_are_not_ascii_are_passed_on_as_they_came(provider: Provider, cookie: str):
+    """Somebody else's cookie must not keep its owner out."""
+
+    async def scene() -> None:
+        here = Scene(provider)
+        assert (await here.ask(cookie)).id == "42"
+        [asked] = provider.asked
+        assert asked.headers["cookie"].encode("latin-1") == cookie.encode()
+        await here.auth_url.close()
+
+    asyncio.run(scene())
+
+
+def test_two_people_never_have_one_answer(provider: Provider):
+    """What was asked is told apart as a whole: no cookie can be written so that it looks like another one and a token."""
+
+    async def scene() -> None:
+        here = Scene(provider)
+        authorization = (b"authorization", b"Bearer a")
+        for args in (("a", "b"), ("ab", ""), ("", "ab"), ("a", "b", authorization), ("", "b", authorization), ('a","b', None)):
+            await here.ask(*args)
+        assert len(provider.asked) == 6
+        await here.auth_url.close()
+
+    asyncio.run(scene())
+
+
 def test_a_refusal_is_told_and_believed_for_a_second(provider: Provider):
     async def scene() -> None:
         here = Scene(provider)

@@ -6,6 +6,9 @@ A refusal is a CONNECT_ERROR, so the client stays away; running out of room is a
 So too with the two limits on connections. An address that has too many is closed (4429): its clients are refused for what
 others do, and may find room when they try again, which they do at growing distances. A user who has too many is refused,
 because trying again would be answered alike; a client that does not take the hint is closed (4429) after a second.
+
+Who is kicked while somebody decides about a connection of theirs is not let in by that decision, which may be of before: the
+client is closed and comes again, and is decided about anew.
 """
 
 from __future__ import annotations
@@ -47,6 +50,12 @@ class Admission:
         self._pending_by_client: Counter[str] = Counter()
         self._joined_by_client: Counter[str] = Counter()
         self._has_told = False
+        self._kicked: dict[Connection, set[str]] = {}  # for each that is decided about, who was kicked meanwhile
+        node.hooks.kicked.append(self._note_kicked)
+
+    def _note_kicked(self, user_id: str) -> None:
+        for kicked in self._kicked.values():
+            kicked.add(user_id)
 
     # -- Sessions ----------------------------------------------------------------------------------------------------
 
@@ -124,9 +133,12 @@ class Admission:
 
     async def _wait_and_admit(self, connection: Connection, verdict: Awaitable[User | Vouched]) -> None:
         peer = connection.peer
+        kicked = self._kicked[connection] = set()
         try:
             vouched = await verdict
             if not peer.ended:
+                if (vouched.user if isinstance(vouched, Vouched) else vouched).id in kicked:
+                    raise Disconnect(CloseCode.TRY_LATER, "kicked while this was decided")
                 self._check_client(peer)  # again: others of its address may have been decided faster
                 self._admit(connection, vouched)
         except Refusal as refusal:
@@ -138,6 +150,8 @@ class Admission:
             self._node.log.exception("the authenticate hook failed")
             if not peer.ended:
                 self._refuse(peer, connection.namespace, Refusal(_UNDECIDED, code="internal"))
+        finally:
+            del self._kicked[connection]
 
     def _admit(self, connection: Connection, vouched: User | Vouched) -> None:
         peer, node = connection.peer, self._node

@@ -91,6 +91,7 @@ class AuthUrl:
 
     def forget(self, user_id: str) -> None:
         """Ask anew who this user is: their session has ended, or what it grants."""
+        self._asking = {}  # nobody knows yet whom these are about; what is answered to them may be of before
         for key in [key for key, (_, verdict) in self._kept.items() if isinstance(verdict, User) and verdict.id == user_id]:
             del self._kept[key]
 
@@ -112,8 +113,12 @@ class AuthUrl:
         return await asyncio.shield(task)
 
     def _settled(self, key: bytes, task: asyncio.Task[User | Unauthenticated]) -> None:
-        del self._asking[key]
-        if not task.cancelled() and task.exception() is None:  # which is asked for here, should nobody wait any more
+        is_of_now = self._asking.get(key) is task
+        if is_of_now:
+            del self._asking[key]
+        if (
+            not task.cancelled() and task.exception() is None and is_of_now
+        ):  # the exception is looked at, should nobody wait any more
             self._keep(key, task.result())
 
     def _keep(self, key: bytes, verdict: User | Unauthenticated) -> None:

@@ -51,11 +51,11 @@ class Outgoing:
             Unanswered: there was none.
         """
         method = "GET" if body is None else "POST"
+        # As bytes, for what clients send in headers need not be ASCII, and is passed on as it came.
+        head = {name.encode(): value.encode("latin-1") for name, value in (_PLAIN | (headers or {})).items()}
         try:
             async with asyncio.timeout(self._timeout_s):
-                async with self._connected().stream(
-                    method, self._url, content=body, headers=_PLAIN | (headers or {})
-                ) as response:
+                async with self._connected().stream(method, self._url, content=body, headers=head) as response:
                     if response.is_redirect:
                         raise Unanswered(f"it redirects ({response.status_code}), and redirects are not followed")
                     return response.status_code, await self._bounded(response)
