@@ -222,7 +222,8 @@ class AlsoHere(Namespace, Messages):
 
         `action` is "enter", "watch", "ranking" (its `room` is the prefix), "lock" or "take" (`room` is the name of the lock).
         Asked after the `rooms` of a token; without this hook nobody may take. What is refused is answered `forbidden`, whether or
-        not the room exists.
+        not the room exists. Asked again about all that a connection has when its client shows the token of another user, or one
+        that says something new of the same; what is refused then is left.
         """
         self._hooks_of_app.authorize = function
         return function

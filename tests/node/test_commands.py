@@ -9,7 +9,7 @@ import pytest
 
 from alsohere.errors import Forbidden, Refusal
 from alsohere.node.node import NodeRules
-from alsohere.types import User
+from alsohere.types import User, Vouched
 from alsohere.wire.events import COMMANDS
 from support.loop import asynchronous, turns, until
 from support.simulation import SimulatedClient, World
@@ -198,6 +198,138 @@ async def test_a_command_of_who_went_while_the_application_decided_is_not_carrie
     world.pass_time(20.0)
     assert (world.node.count("/r"), world.node.hub.audience_count, ann.acks) == (0, 0, {})
     assert world.node.hub.rankings(connection) == []
+
+
+# -- Who becomes somebody else -----------------------------------------------------------------------------------------
+
+
+class Open(World):
+    """A node whose application has a list of who may do what, beside what everybody may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str, str]] = []
+        self.refused: set[tuple[str, str, str]] = set()
+        self.fault: Exception | None = None
+        self.hooks.authorize = self._authorize
+
+    async def _authorize(self, user: User, action: str, room: str) -> bool:
+        self.asked.append((user.id, action, room))
+        await asyncio.sleep(0)
+        if self.fault is not None:
+            raise self.fault
+        return (user.id, action, room) not in self.refused
+
+    async def reader(self, name: str) -> SimulatedClient:
+        """Somebody with a bit of everything."""
+        client = self.client(name)
+        for room in ("/a", "/b"):
+            assert (await answer_of(client, "room:enter", {"room": room}))["ok"]
+        assert (await answer_of(client, "room:watch", {"rooms": ["/w", "/x", "@online"]}))["ok"]
+        for prefix in ("/p", "/q"):
+            assert (await answer_of(client, "ranking:watch", {"prefix": prefix}))["ok"]
+        for lock in ("/a#1", "/a#2"):
+            assert (await answer_of(client, "lock:acquire", {"lock": lock}))["status"] == "held"
+        self.asked.clear()
+        return client
+
+
+@asynchronous
+async def test_who_logs_in_keeps_of_the_rooms_what_the_application_lets_them():
+    """`identify` is no way around the hook: what it said about the visitor it has not said about who logs in."""
+    world = Open()
+    reader = await world.reader("visitor")
+    world.refused = {("bob", "enter", "/b"), ("bob", "watch", "/x"), ("bob", "ranking", "/q"), ("bob", "watch", "@online")}
+    assert (await answer_of(reader, "user:identify", {"token": "bob"}))["self"]["id"] == "bob"
+    connection = reader.connection
+    assert sorted(world.asked) == sorted(
+        [
+            ("bob", "enter", "/a"),
+            ("bob", "enter", "/b"),
+            ("bob", "watch", "/w"),
+            ("bob", "watch", "/x"),
+            ("bob", "watch", "@online"),
+            ("bob", "ranking", "/p"),
+            ("bob", "ranking", "/q"),
+        ]
+    )
+    assert (connection.rooms, sorted(connection.watches)) == (["/a"], ["/a", "/w"])
+    assert [prefix for prefix, _ in world.node.hub.rankings(connection)] == ["/p"]
+    assert world.node.members("/b") == []
+    assert [member.id for member in world.node.members("@online")] == ["bob"], "that is no room to be left"
+    assert [world.node.locks.board.get(lock).shown().holder for lock in ("/a#1", "/a#2")] == [None, None]
+    world.pass_time(1.0)
+    reader.events.clear()
+    cem = world.client("cem")
+    for room in ("/a", "/b", "/w", "/x"):
+        await answer_of(cem, "room:enter", {"room": room, "watch": "none"})
+    world.pass_time(1.0)
+    assert {args[0]["room"] for name, args in reader.events if name == "room:changed"} == {"/a", "/w"}
+
+
+@asynchronous
+async def test_a_fresh_token_that_says_nothing_new_asks_nothing_and_takes_nothing():
+    world = Open()
+    ann = await world.reader("ann")
+    world.refused = {("ann", "enter", "/a")}
+    assert (await answer_of(ann, "user:identify", {"token": "ann"}))["ok"]
+    assert (world.asked, ann.connection.rooms) == ([], ["/a", "/b"])
+
+
+@asynchronous
+async def test_a_token_that_says_something_new_of_the_same_user_is_asked_about_locks_too():
+    world = Open()
+    ann = await world.reader("ann")
+    world.refused = {("ann", "lock", "/a#2"), ("ann", "enter", "/b")}
+    world.node.verify_token = lambda token: Vouched(User("ann", "Ann", {"role": "reader"}))
+    assert (await answer_of(ann, "user:identify", {"token": "demoted"}))["self"]["info"] == {"role": "reader"}
+    assert {("ann", "lock", "/a#1"), ("ann", "lock", "/a#2")} < set(world.asked)
+    assert ann.connection.rooms == ["/a"]
+    holders = [world.node.locks.board.get(lock).shown().holder for lock in ("/a#1", "/a#2")]
+    assert [holder and holder.id for holder in holders] == ["ann", None]
+
+
+@asynchronous
+async def test_a_token_that_grants_less_of_the_same_user_gives_locks_back():
+    world = World()
+    ann = world.client("ann")
+    for room in ("/a", "/b"):
+        ann.call("room:enter", {"room": room})
+        assert ann.call("lock:acquire", {"lock": f"{room}#1"})["status"] == "held"
+    world.node.verify_token = lambda token: Vouched(User("ann", "Ann", rooms=("/a",)))
+    assert ann.call("user:identify", {"token": "narrower"})["ok"]
+    holders = [world.node.locks.board.get(lock).shown().holder for lock in ("/a#1", "/b#1")]
+    assert [holder and holder.id for holder in holders] == ["ann", None]
+
+
+@asynchronous
+async def test_while_the_application_cannot_decide_nobody_becomes_anybody_else():
+    world = Open()
+    reader = await world.reader("visitor")
+    world.fault = KeyError("x")
+    assert (await answer_of(reader, "user:identify", {"token": "bob"}))["error"]["code"] == "internal"
+    assert (reader.connection.user.id, reader.connection.rooms) == ("visitor", ["/a", "/b"])
+    assert (await answer_of(reader, "user:identify", {"token": ""}))["error"]["code"] == "unauthenticated"
+
+
+@asynchronous
+async def test_what_the_application_allowed_one_user_is_not_done_for_the_next():
+    world = World()
+    gate = asyncio.Event()
+
+    async def decide(user: User, action: str, room: str) -> bool:
+        await gate.wait()
+        return user.id == "ann"
+
+    world.hooks.authorize = decide
+    client = world.client("ann")
+    asked = client.ask("room:enter", {"room": "/r"})
+    await turns()
+    await client.connection.identify(User("bob"))
+    gate.set()
+    await until(lambda: asked in client.acks)
+    assert client.acks[asked][0]["error"]["code"] == "forbidden"
+    assert world.node.count("/r") == 0
 
 
 # -- Answers -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -71,6 +71,7 @@ class Command(NamedTuple):
         rooms: which rooms it is about; they must be names of rooms, and granted by the token if there is an action.
         subjects: what the hook is asked about; by default the rooms.
         permit: raises Forbidden where there is no hook that could allow it.
+        asking: carries it out instead of `run` where there is a hook, if that decides about more than yes or no.
     """
 
     run: Callable[[Node, Connection, Any, Answer], None]
@@ -78,3 +79,4 @@ class Command(NamedTuple):
     rooms: Callable[[Any], list[str]] = nowhere
     subjects: Callable[[Any], list[str]] | None = None
     permit: Callable[[Node, Connection], None] = permitted
+    asking: Callable[[Node, Connection, Any, Answer], Awaitable[None]] | None = None

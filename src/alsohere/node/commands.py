@@ -6,7 +6,7 @@ and how a refusal is answered. What each command does stands beside this file: n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +15,7 @@ from alsohere.domain.access import check_granted, check_ranking_granted, check_r
 from alsohere.errors import BadRequest, Disconnect, Forbidden, Refusal
 from alsohere.node.answer import Answer, Command
 from alsohere.node.connection import Connection
+from alsohere.node.grants import authorize
 from alsohere.node.inbox_commands import INBOX_COMMANDS
 from alsohere.node.lock_commands import LOCK_COMMANDS
 from alsohere.node.room_commands import ROOM_COMMANDS
@@ -56,7 +57,7 @@ def execute(node: Node, connection: Connection, name: str, event: EventReceived)
             node.check_watch_limit(connection, rooms)
         if node.hooks.authorize is None:
             command.permit(node, connection)
-        elif command.action is not None:
+        elif command.action is not None or command.asking is not None:
             return _ask_and_run(node, connection, command, argument, answer)
         command.run(node, connection, argument, answer)
     except Refusal as refusal:
@@ -65,10 +66,16 @@ def execute(node: Node, connection: Connection, name: str, event: EventReceived)
 
 
 async def _ask_and_run(node: Node, connection: Connection, command: Command, argument: Any, answer: Answer) -> None:
-    assert command.action is not None
+    user = connection.user
     try:
+        if command.asking is not None:
+            await command.asking(node, connection, argument, answer)
+            return
+        assert command.action is not None
         for subject in (command.subjects or command.rooms)(argument) or [""]:
-            await authorize(node, connection, command.action, subject)
+            await authorize(node, user, command.action, subject)
+        if connection.user != user:  # the application has made it somebody else's meanwhile
+            raise Forbidden("This connection has become another user's; send it again.")
         if connection.connected:
             command.run(node, connection, argument, answer)
     except Refusal as refusal:
@@ -78,16 +85,6 @@ async def _ask_and_run(node: Node, connection: Connection, command: Command, arg
     except Exception:  # the application's hook; nothing was done
         node.log.exception("the authorize hook failed")
         answer.refused(Refusal("The application could not decide; try again.", code="internal", retry_after_ms=1000))
-
-
-async def authorize(node: Node, connection: Connection, action: str, room: str) -> None:
-    """Ask the application's hook; Forbidden if it says no."""
-    assert node.hooks.authorize is not None
-    verdict = node.hooks.authorize(connection.user, action, room)
-    if isinstance(verdict, Awaitable):
-        verdict = await verdict
-    if not verdict:
-        raise Forbidden("This user may not do that in this room.")
 
 
 def _argument(decoder: msgspec.json.Decoder[Any], event: EventReceived) -> Any:

@@ -172,6 +172,8 @@ class Connection:
     async def identify(self, user: User) -> None:
         """Make this connection somebody else's: in each of its rooms the old user leaves and the new one enters.
 
+        What their `rooms` do not grant is left. The `authorize` hook is not asked: it is the application that does it.
+
         Args:
             user: who it is from now on.
 

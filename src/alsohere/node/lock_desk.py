@@ -153,6 +153,10 @@ class LockDesk:
         for lock in list(self.board.locks_of(connection.sid)):
             self._leave(lock, connection.sid, grace=grace and terms.get(lock, True))
 
+    def lost(self, connection: Connection, lock: str) -> None:
+        """A connection may no longer have a lock, or wait for it."""
+        self._leave(lock, connection.sid, grace=False)
+
     def change(self, lock: str, step: Step, done: Done | None = None) -> None:
         """Have a step decided and written, tell who is concerned, and then call `done`."""
         now_ms, node, rules = self._node.clock.wall_ms(), self.incarnation, self._rules

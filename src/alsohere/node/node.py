@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any
 
 import msgspec
 
-from alsohere.domain.access import check_room, is_granted, is_ranking_granted, patch_state
+from alsohere.domain.access import check_room, patch_state
 from alsohere.domain.feed import FeedRules
 from alsohere.domain.identity import check_user
 from alsohere.domain.lock import LockRules
@@ -27,6 +27,7 @@ from alsohere.node.admission import Admission
 from alsohere.node.connection import Connection
 from alsohere.node.dispatch import Dispatch
 from alsohere.node.expiry import Expiries, ExpiryRules
+from alsohere.node.grants import Grant, grants_of, may_keep, withdraw
 from alsohere.node.handshake import Handshake
 from alsohere.node.history import History, HistoryRules
 from alsohere.node.hooks import Handler, Hooks
@@ -338,20 +339,17 @@ class Node:
         """`ranking:unwatch`."""
         self.hub.unwatch_ranking(connection, prefix, limit)
 
-    def identify(self, connection: Connection, user: User, expires_s: int = 0) -> User:
-        """`user:identify`; `expires_s` is the date of the token."""
+    def identify(self, connection: Connection, user: User, expires_s: int = 0, refused: Collection[Grant] = ()) -> User:
+        """`user:identify`; `expires_s` is the date of the token, `refused` what the application does not let the user keep."""
         self._require(connection)
         user = check_user(user)
         if user.id != connection.user.id:  # a new token of the same user makes no new connection
             self.admission.check_user(user)
             self.locks.left(connection, grace=False)  # they are the old user's
             self.inbox.leave(connection)
-        for room in {*self.rooms_of(connection), *(connection.watches or ())}:
-            if not is_granted(user, room):  # what the new token does not grant is not inherited from the old one
-                self._leave_and_unwatch(connection, room)
-        for prefix, limit in self.hub.rankings(connection):
-            if not is_ranking_granted(user, prefix):
-                self.hub.unwatch_ranking(connection, prefix, limit)
+        for grant in list(grants_of(self, connection)):
+            if grant in refused or not may_keep(user, grant):
+                withdraw(self, connection, grant)
         before, connection.user = connection.user, user
         self._apply(self.presence.identify(connection.sid, user, self.clock.wall_ms()), before.id, user.id)
         self.expiries.admitted(connection, expires_s)

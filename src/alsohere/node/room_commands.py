@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from alsohere.domain.access import check_room
+from alsohere.domain.identity import check_user
 from alsohere.domain.ranking import MAX_LIMIT
 from alsohere.errors import BadRequest
 from alsohere.facts import Snapshot
 from alsohere.node.answer import Answer, Command
 from alsohere.node.connection import Connection
-from alsohere.types import ONLINE
+from alsohere.node.grants import refused_to
+from alsohere.types import ONLINE, User
 from alsohere.wire import events
 
 if TYPE_CHECKING:
@@ -97,7 +99,19 @@ def _check_ranking(command: events.RankingWatch | events.RankingUnwatch) -> None
 
 def _identify(node: Node, connection: Connection, command: events.UserIdentify, answer: Answer) -> None:
     vouched = node.verify_token(command.token)
-    user = node.identify(connection, vouched.user, vouched.expires_s)
+    _identified(node.identify(connection, vouched.user, vouched.expires_s), answer)
+
+
+async def _identify_asking(node: Node, connection: Connection, command: events.UserIdentify, answer: Answer) -> None:
+    """The application said about the old user what they may; of the new one nothing is known until it is asked."""
+    vouched = node.verify_token(command.token)
+    user = check_user(vouched.user)
+    # Who shows a fresh token that says nothing new is who the application was asked about.
+    refused = set() if user == connection.user else await refused_to(node, connection, user)
+    _identified(node.identify(connection, user, vouched.expires_s, refused), answer)
+
+
+def _identified(user: User, answer: Answer) -> None:
     answer.ok({"self": {"id": user.id, "name": user.name, "info": user.info, "anonymous": user.anonymous}})
 
 
@@ -126,6 +140,6 @@ ROOM_COMMANDS = {
     "room:unwatch": Command(_unwatch, None, _rooms),
     "ranking:watch": Command(_watch_ranking, "ranking", _prefix),
     "ranking:unwatch": Command(_unwatch_ranking),
-    "user:identify": Command(_identify),
+    "user:identify": Command(_identify, asking=_identify_asking),
     "user:status": Command(_status),
 }

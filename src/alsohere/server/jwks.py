@@ -3,7 +3,7 @@
 Owns: when they are fetched, and which of them are used: RS256 (2,048 bits at least), ES256 (P-256) and EdDSA (Ed25519).
 Invariants: a key is found by issuer and kid, and its issuer is that of the settings: what somebody else says of themselves is
 never verified with it, and makes nobody ask for keys. Each key has one algorithm, that of its kind. The URL is configuration; no
-header of a token leads anywhere, its `kid` only chooses among the keys that there are. Fetches are at least AGAIN_S apart (FIRST_S
+header of a token leads anywhere, its `kid` only chooses among the keys there are. Fetches are at least AGAIN_S apart (FIRST_S
 before there are any), whatever tokens say.
 
 Old keys stay good while the URL is away: a provider's holiday must not throw everybody out. They are renewed in the background
