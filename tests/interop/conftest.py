@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,7 +18,12 @@ from support.servers import ServerProcess, hypercorn, stop_all, uvicorn
 
 TESTS = Path(__file__).parent.parent
 VERSIONS = {"socket.io-client 4.0": "sio40", "socket.io-client 4.8": "sio48"}
-ENVIRONMENT = {"PYTHONPATH": str(TESTS), "ALSOHERE_LEAVE_GRACE_S": "0.2", "ALSOHERE_DRAIN_S": "0.2", "ALSOHERE_TICK_S": "0.02"}
+ENVIRONMENT = {
+    "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+    "ALSOHERE_LEAVE_GRACE_S": "0.2",
+    "ALSOHERE_DRAIN_S": "0.2",
+    "ALSOHERE_TICK_S": "0.02",
+}
 
 _names = itertools.count(1)
 

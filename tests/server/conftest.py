@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import pytest
 
 from support.servers import ServerProcess, hypercorn, stop_all, uvicorn
 
-ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parent.parent), "ALSOHERE_LEAVE_GRACE_S": "0.1", "ALSOHERE_TICK_S": "0.02"}
+ENVIRONMENT = {
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]),
+    "ALSOHERE_LEAVE_GRACE_S": "0.1",
+    "ALSOHERE_TICK_S": "0.02",
+}
 
 Start = Callable[[str, str], ServerProcess]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -238,8 +239,9 @@ def test_a_body_that_is_wrong_is_told_where(dev: ServerProcess, body: str | byte
     assert (answer.status, answer.json()["code"], answer.json()["detail"]) == (400, "bad_request", detail)
 
 
-def test_a_whole_number_may_be_written_with_a_point(dev: ServerProcess):
-    assert ask(dev.url, CHECK, "POST", '{"fence": 7.0}', **KEY).json()["reason"] == "not_held"
+@pytest.mark.parametrize("fence", ["7.0", "7e0", "70e-1"])
+def test_a_whole_number_may_be_written_with_a_point(dev: ServerProcess, fence: str):
+    assert ask(dev.url, CHECK, "POST", f'{{"fence": {fence}}}', **KEY).json()["reason"] == "not_held"
 
 
 def test_a_post_that_only_asks_is_answered_anew_whatever_its_key(dev: ServerProcess):
@@ -255,6 +257,31 @@ def test_a_post_that_only_asks_is_answered_anew_whatever_its_key(dev: ServerProc
 def test_what_is_no_idempotency_key_is_told_so(dev: ServerProcess, key: str):
     answer = ask(dev.url, "/api/v1/push", "POST", '{"name": "x", "everyone": true}', **KEY, idempotency_key=key)
     assert (answer.status, answer.json()["code"]) == (400, "bad_request")
+
+
+def test_what_is_any_json_arrives_as_it_was_sent(dev: ServerProcess):
+    """Also where a number is written as a whole one for which the API wants integers."""
+    data = '{"a":1.0,"b":1e300,"c":-0.0,"d":[2.0,[3.0]],"e":12345678901234567890}'
+    with joined(dev.url, "visitor-of-data") as client:
+        user = client.call("room:enter", {"room": "data"})["self"]["id"]
+        body = f'{{"name":"news","to":["{user}"],"data":{data}}}'
+        assert ask(dev.url, "/api/v1/push", "POST", body, **KEY).status == 200
+        packet = ""
+        while not packet.startswith('42["news",'):
+            packet = client.receive()
+        assert json.loads(packet[2:])[1] == json.loads(data)
+        assert "1.0" in packet, "some languages tell 1.0 from 1"
+        assert len(packet) < 150, "and a number of three hundred digits is another text"
+
+
+@pytest.mark.parametrize("depth", [30, 300, 450, 700, 990, 5000])
+def test_data_of_any_depth_is_taken_or_refused(dev: ServerProcess, depth: int):
+    body = f'{{"name":"deep","to":["42"],"data":{"[" * depth}{"]" * depth}}}'
+    answer = ask(dev.url, "/api/v1/push", "POST", body, **KEY)
+    assert answer.status in (200, 400), answer.json()
+    body = f'{{"to":["42"],"title":"deep","data":{"[" * depth}{"]" * depth}}}'
+    answer = ask(dev.url, "/api/v1/notifications", "POST", body, **KEY)
+    assert answer.status in (200, 400), answer.json()
 
 
 MEGABYTE = 1024 * 1024

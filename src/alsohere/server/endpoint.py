@@ -120,7 +120,7 @@ class Endpoint:
             value = msgspec.json.decode(body)
             if has_twin_keys(body, value):
                 raise BadRequest("One key stands twice in an object.")
-            return {"body": msgspec.convert(_with_whole_numbers(value), self.body)}
+            return {"body": self._convert(value, self.body)}
         except msgspec.ValidationError as error:  # "Expected `int`, got `str` - at `$.fence`"
             wrong, _, place = str(error).partition(" - at `$")
             where = place.strip("`.")
@@ -129,6 +129,12 @@ class Endpoint:
             raise BadRequest(f"The body is not JSON: {error}.") from None
         except RecursionError:
             raise BadRequest("The body is nested too deeply.") from None
+
+    def _convert(self, value: Any, body: type[msgspec.Struct]) -> msgspec.Struct:
+        try:
+            return msgspec.convert(value, body)
+        except msgspec.ValidationError:
+            return msgspec.convert(_with_whole_numbers(value, msgspec.inspect.type_info(body)), body)
 
 
 class Template:
@@ -210,13 +216,21 @@ def _convert(parameter: Parameter, text: str) -> Any:
     raise BadRequest(f"{parameter.name} must be {parameter.rule}.")
 
 
-def _with_whole_numbers(value: Any) -> Any:
-    """1.0 is an integer in JSON Schema, and some languages write their integers so."""
-    if isinstance(value, dict):
-        return {key: _with_whole_numbers(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_with_whole_numbers(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _with_whole_numbers(value: Any, info: msgspec.inspect.Type) -> Any:
+    """1.0 is an integer in JSON Schema, and some languages write their integers so. What may be any JSON stays as it is."""
+    if isinstance(info, msgspec.inspect.Metadata):
+        return _with_whole_numbers(value, info.type)
+    if isinstance(info, msgspec.inspect.UnionType):
+        for option in info.types:
+            value = _with_whole_numbers(value, option)
+    elif isinstance(info, msgspec.inspect.StructType) and isinstance(value, dict):
+        types = {field.encode_name: field.type for field in info.fields}
+        return {key: _with_whole_numbers(one, types[key]) if key in types else one for key, one in value.items()}
+    elif isinstance(info, msgspec.inspect.ListType) and isinstance(value, list):
+        return [_with_whole_numbers(one, info.item_type) for one in value]
+    elif isinstance(info, msgspec.inspect.IntType) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def _rule(info: msgspec.inspect.Type) -> str:
