@@ -13,6 +13,7 @@ import pytest
 
 from alsohere import AlsoHere, Forbidden, NotFound, Unauthenticated, Unavailable
 from alsohere.client import AlsoHereClient, AsyncAlsoHereClient, calls
+from support.provider import Provider
 from support.raw import RawClient, joined
 from support.servers import API_KEY, SECRET, ServerProcess, free_port
 
@@ -91,6 +92,76 @@ def test_messages(server, here):
     ]
     with pytest.raises(NotFound):
         here.recall(2**40)
+
+
+def test_the_key_of_a_notification_is_any_text_and_is_for_good(here):
+    """It is not the call's own: to say the same again in other words is no fault, and sends nothing."""
+    key = f"Bestellung {calls.new_key()} für Ann"
+    first = here.notify(9, title="Shipped", key=key)
+    again = here.notify(9, title="Shipped today", key=key)
+    assert (again.id, again.results) == (first.id, {})
+    assert [item.title for item in here.inbox(9).items if item.id >= first.id] == ["Shipped"]
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "x\u2603", "", "a b"])
+def test_a_key_that_opens_nothing_is_refused_by_the_server(server, key):
+    with AlsoHereClient(server.url, key, retries=0) as client, pytest.raises(Unauthenticated):
+        client.online()
+
+
+def test_what_a_file_ends_with_is_no_part_of_the_key(server):
+    with AlsoHereClient(server.url, API_KEY + "\n") as client:
+        assert client.online()
+
+
+def test_a_key_may_be_of_any_text():
+    with ServerProcess(env={"ALSOHERE_API_KEY": "schlüssel ☃\n"}) as server, AlsoHereClient(server.url, "schlüssel ☃") as client:
+        assert client.online().members == []
+
+
+ODD = {
+    "a body that cannot be unpacked": (200, b"no gzip", {"content-encoding": "gzip"}),
+    "a page": (200, b"<html>", {}),
+    "no UTF-8": (200, b'"\xff"', {}),
+    "a page of a proxy": (502, b"<html>", {}),
+    "no UTF-8 of a proxy": (502, b'"\xff"', {}),
+    "a problem of somebody else": (503, b'{"code":7,"detail":[],"retry_after_ms":"soon"}', {}),
+    "a time that is none": (503, b'{"code":"unavailable","detail":"Later.","retry_after_ms":"soon"}', {}),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "headers"), ODD.values(), ids=ODD)
+def test_whatever_answers_is_raised_as_a_refusal(status, body, headers):
+    with Provider() as provider:
+        provider.status, provider.body, provider.headers = status, body, headers
+        with AlsoHereClient(provider.url, API_KEY, retries=0) as client, pytest.raises(Unavailable):
+            client.online()
+
+
+class Busy(Provider):
+    """Has no time twice."""
+
+    status = property(lambda self: 503 if len(self.asked) < 3 else 200, lambda self, status: None)
+    body = property(lambda self: PROBLEM if len(self.asked) < 3 else b'{"count":0,"members":[]}', lambda self, body: None)
+
+
+PROBLEM = b'{"title":"Service unavailable","status":503,"detail":"Later.","code":"unavailable","retry_after_ms":1}'
+
+
+@pytest.mark.parametrize("client", [AlsoHereClient, Waited], ids=["blocking", "waiting"])
+def test_a_server_that_has_no_time_is_asked_again(client):
+    with Busy() as provider:
+        here = client(provider.url, API_KEY)
+        assert here.online().count == 0
+        assert len(provider.asked) == 3
+        here.close()
+
+
+def test_what_a_server_has_no_time_for_is_said_with_its_sentence():
+    with Busy() as provider, AlsoHereClient(provider.url, API_KEY, retries=0) as here:
+        with pytest.raises(Unavailable, match=r"^Later\.$") as later:
+            here.online()
+        assert later.value.retry_after_ms == 1
 
 
 def test_what_is_refused_is_raised_with_its_code(server):

@@ -115,9 +115,17 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
         if status < 300:
             try:
                 return msgspec.json.decode(content, type=self.answer)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 raise Unreachable(url, "what answers is something else") from None
         raise _refusal(status, content)
+
+
+class _Problem(msgspec.Struct):
+    """What of `application/problem+json` is read."""
+
+    code: str
+    detail: str
+    retry_after_ms: int | None = None
 
 
 def pause_s(attempt: int, retries: int, refusal: Refusal | None) -> float | None:
@@ -137,13 +145,16 @@ def pause_s(attempt: int, retries: int, refusal: Refusal | None) -> float | None
 
 def _refusal(status: int, content: bytes) -> Refusal:
     try:
-        problem = msgspec.json.decode(content)
-        code, detail, retry_after_ms = str(problem["code"]), str(problem["detail"]), problem.get("retry_after_ms")
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        problem = msgspec.json.decode(content, type=_Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # of a proxy before it
         known = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 429: "rate"}
         code = known.get(status, "unavailable" if status >= 500 else "bad_request")
-        detail, retry_after_ms = f"The server answered {status}.", None
-    return REFUSALS.get(code, Refusal)(detail, code=code, retry_after_ms=retry_after_ms)
+        problem = _Problem(code, f"The server answered {status}.")
+    kind = REFUSALS.get(problem.code)
+    refusal = Refusal(problem.detail, code=problem.code) if kind is None else kind(problem.detail)
+    if problem.retry_after_ms is not None:
+        refusal.retry_after_ms = problem.retry_after_ms
+    return refusal
 
 
 # -- Calls -------------------------------------------------------------------------------------------------------------
@@ -177,8 +188,8 @@ def push_many(pushes: Iterable[dict[str, Any]]) -> Call[PushedAll]:
 
 
 def notify(content: dict[str, Any]) -> Call[Notified]:
-    """`POST /notifications`."""
-    return Call("POST", "/notifications", Notified, body=content, key=content.get("key") or new_key())
+    """`POST /notifications`. A `key` among the content is for good, and of any text; that of the header is for this call."""
+    return Call("POST", "/notifications", Notified, body=content, key=new_key())
 
 
 def notify_many(notifications: Iterable[dict[str, Any]]) -> Call[NotifiedAll]:

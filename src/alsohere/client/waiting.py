@@ -48,7 +48,7 @@ class AsyncAlsoHereClient:
     def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = calls.RETRIES) -> None:
         self._url = url
         self._retries = retries
-        self._http = httpx2.AsyncClient(base_url=url, headers={"x-api-key": key}, timeout=timeout_s)
+        self._http = httpx2.AsyncClient(base_url=url, headers={b"x-api-key": key.strip().encode()}, timeout=timeout_s)
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,7 +70,7 @@ class AsyncAlsoHereClient:
                     call.method, call.url, params=call.parameters, content=call.content, headers=call.headers
                 )
                 return call.read(self._url, response.status_code, response.content)
-            except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            except (httpx2.RequestError, httpx2.InvalidURL) as error:
                 failure: Refusal = Unreachable(self._url, str(error))
             except Refusal as error:
                 failure = refusal = error
