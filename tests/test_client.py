@@ -81,6 +81,12 @@ def test_messages(server, here):
     assert [item.title for item in here.inbox(7).items[:2]] == ["Shipped", "Shipped"]
     assert here.edit(again.id, title="Arrived").notification.title == "Arrived"
     assert here.mark(7, "read", ids=[sent.id]).changed == 1
+    with pytest.raises(NotFound):
+        here.mark(7, "read", ids=[sent.id + 1_000_000])
+    here.notify("7", title="Comment", topic="/posts/1", category="order")
+    assert here.mark(7, "read", topic="/posts/2").changed == 0
+    assert here.mark(7, "read", topic="/posts/1", category="message").changed == 0
+    assert here.mark(7, "read", topic="/posts/1", category="order").changed == 1
     here.recall(again.id)
     assert again.id not in [item.id for item in here.inbox("7", state="all").items]
     assert here.follow("/post/1", "7", 8) + here.unfollow("/post/1", "7", 8) == 4

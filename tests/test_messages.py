@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from alsohere import AlsoHere, BadRequest, LimitReached, User
+from alsohere import AlsoHere, BadRequest, LimitReached, NotFound, User
 
 
 def run(steps) -> None:
@@ -25,7 +25,11 @@ def test_what_was_sent_is_marked_and_says_whose_it_was():
         assert [receipt.id for receipt in (await here.mark("ann", "unread", up_to=second)).changed] == [first, second]
         page = await here.inbox("ann", state="unread")
         assert [item.id for item in page.items] == [third, second, first]
-        assert (await here.mark("ben", "read", ids=[first])).changed == (), "it is not in this inbox"
+        await here.notify("ann", title="Comment", topic="/posts/1")
+        assert len((await here.mark("ann", "read", topic="/posts/1", category="message")).changed) == 1
+        for nobodys in (first, 10**9):
+            with pytest.raises(NotFound):
+                await here.mark("ben", "read", ids=[nobodys])
 
     run(steps)
 

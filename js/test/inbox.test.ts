@@ -75,6 +75,23 @@ test("a mark is seen at once, and taken back if it is refused", async () => {
   assert.deepEqual([badge(inbox), inbox.getSnapshot().items[0]?.read_at, inbox.getSnapshot().unsent, refused], [2, undefined, 0, ["limit"]]);
 });
 
+test("to mark what is gone meanwhile is no refusal", async () => {
+  const [channel, inbox] = await opened();
+  inbox.on("refused", () => assert.fail());
+  inbox.mark({ ids: [2], as: "read" });
+  await settled();
+  channel.receive("notification:recalled", { ids: [2] });
+  channel.sent[0]?.reply?.(null, { ok: false, error: { code: "not_found", message: "gone" } });
+  assert.deepEqual([ids(inbox), inbox.getSnapshot().unsent], [[1], 0]);
+});
+
+test("a mark may be of a topic", async () => {
+  const [channel, inbox] = await opened();
+  inbox.mark({ all: true, topic: "/posts/1", as: "read" });
+  await settled();
+  assert.deepEqual(marks(channel), [{ as: "read", up_to: 2, topic: "/posts/1" }]);
+});
+
 test("a count that overtakes the answer to a mark is not subtracted from twice", async () => {
   const [channel, inbox] = await opened();
   const shown: number[] = [];

@@ -24,6 +24,16 @@ test("all, up to one, and of a category, leave the archive as it is", () => {
   assert.equal(marked(item(2), { as: "read", all: true, category: "system" }, 9).read_at, undefined);
 });
 
+test("the line of a digest is marked by its topic", () => {
+  const marking: Marking = { as: "read", all: true, topic: "/posts/1" };
+  const items = [item(3, { topic: "/posts/1" }), item(2, { topic: "/posts/2" }), item(1)];
+  assert.deepEqual(items.map((one) => marked(one, marking, 9).read_at), [9, undefined, undefined]);
+  const unread = { total: 7, by_category: { message: 7 } }; // how many of those that are not loaded are of the topic is not known
+  assert.deepEqual(remaining(unread, items, [marking]), { total: 6, by_category: { message: 6 } });
+  const other: Marking = { as: "read", up_to: 3 };
+  assert.deepEqual(queued({ ...other, topic: "/posts/1" }, other), [{ ...other, topic: "/posts/1" }, other]);
+});
+
 test("what is listed where", () => {
   const states = (one: Notification): string =>
     (["inbox", "unread", "unseen", "read", "archived", "all"] as const).filter((state) => isListed(one, { state, category: null, topic: null })).join(" ");

@@ -159,15 +159,23 @@ class Messages:
         return InboxPage([_readable(shown(entry, "silent")) for entry in page.entries], page.unread, page.next)
 
     async def mark(
-        self, user_id: str | int, mark: MarkAs, *, ids: Iterable[int] | None = None, up_to: int | None = None
+        self,
+        user_id: str | int,
+        mark: MarkAs,
+        *,
+        ids: Iterable[int] | None = None,
+        up_to: int | None = None,
+        category: str | None = None,
+        topic: str | None = None,
     ) -> Marked:
         """Mark notifications of a user, in all their tabs.
 
         Args:
             user_id: whose.
             mark: "seen", "read", "unread" or "archived".
-            ids: which, at most 500; those that are not in their inbox are passed over.
+            ids: which, at most 500; those that are not in their inbox are passed over, if others are.
             up_to: all up to this id. With neither: all.
+            category, topic: only those: all of a topic is the line of a digest.
 
         Returns:
             `changed`: the `id` and `sender` (a user's id or None) of each that was not marked so before, oldest first, and with
@@ -176,9 +184,11 @@ class Messages:
         Raises:
             BadRequest: a number that is no id, or both ids and up_to.
             LimitReached: too many ids.
+            NotFound: none of the ids is in their inbox.
             Unavailable: the database cannot be reached; nothing was marked.
         """
-        marking = check_marking(Marking(mark=mark, ids=None if ids is None else tuple(ids), up_to=up_to))
+        named = None if ids is None else tuple(ids)
+        marking = check_marking(Marking(mark=mark, ids=named, up_to=up_to, category=category, topic=topic))
         marked: Marked = await outcome_of(lambda done: self.node.inbox.mark(str(user_id), marking, done))
         return marked
 

@@ -321,6 +321,7 @@ class InboxMarked(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True)
     up_to: int | None = None
     all: bool = False
     category: str | None = None
+    topic: str | None = None
 
 
 class MessageReceipt(msgspec.Struct, omit_defaults=True, frozen=True):

@@ -177,7 +177,10 @@ class InboxStore(Protocol):
         """Keep notifications. A draft that cannot be kept is refused alone: `done` gets one answer for each."""
 
     def mark(self, user: str, marking: Marking, now_ms: int, done: Callable[[Marked | Refusal], None]) -> None:
-        """Mark what a user may see. Ids that are not in their inbox are passed over in silence."""
+        """Mark what a user may see. Ids that are not in their inbox are passed over in silence, if others are.
+
+        Refusals: NotFound, if ids are named and none is in their inbox, whether or not there are such notifications (H96).
+        """
 
     def delivered(self, deliveries: Sequence[Delivery], done: Callable[[list[Receipt] | Refusal], None]) -> None:
         """Note acknowledgements. `done` gets those that were the first of their user and notification."""

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from alsohere.domain.inbox import NEW
-from alsohere.errors import BadRequest, LimitReached, Refusal, Unavailable
+from alsohere.errors import BadRequest, LimitReached, NotFound, Refusal, Unavailable
 from alsohere.facts import Person
 from alsohere.notices import (
     NOTHING,
@@ -234,10 +234,32 @@ async def test_marks_of_all_leave_the_archive_alone(url: str):
 @asynchronous
 async def test_nobody_marks_what_is_not_theirs(url: str):  # H96
     async with opened(url) as inbox:
-        one = await sent(inbox, draft("ann"))
-        answer = await told(inbox.mark, "bob", Marking(mark="read", ids=(one.id,)), NOW)
-        assert answer == Marked((), NOTHING)
+        one, mine = await sent(inbox, draft("ann")), await sent(inbox, draft("bob"))
+        for mark in ("seen", "read", "unread", "archived"):
+            answers = [await told(inbox.mark, "bob", Marking(mark=mark, ids=ids), NOW) for ids in ((one.id,), (2**52,))]
+            assert [type(answer) for answer in answers] == [NotFound, NotFound]
+            assert len({answer.message for answer in answers}) == 1, "not even that there is one is told"
         assert (await entry_of(inbox, "ann", one.id)).marks == NEW
+        answer = await told(inbox.mark, "bob", Marking(mark="read", ids=(one.id, mine.id, 2**52)), NOW)
+        assert [receipt.id for receipt in answer.changed] == [mine.id], "what is gone does not keep the others from being marked"
+        assert (await entry_of(inbox, "ann", one.id)).marks == NEW
+
+
+@asynchronous
+async def test_to_mark_again_is_no_fault_and_what_is_gone_is_not_there(url: str):  # H96, I6
+    async with opened(url) as inbox:
+        one, recalled = await sent(inbox, draft("ann")), await sent(inbox, draft("ann"))
+        for_all = await sent(inbox, draft(audience="everyone", expires_at=LATER))
+        for notice in (one, for_all):
+            for _ in range(2):
+                assert type(await told(inbox.mark, "ann", Marking(mark="read", ids=(notice.id,)), NOW)) is Marked
+        untouched = await told(inbox.mark, "bob", Marking(mark="unread", ids=(for_all.id,)), NOW)
+        assert (type(untouched), untouched.changed) == (Marked, ())
+        assert type(await told(inbox.mark, "ann", Marking(mark="read", ids=()), NOW)) is Marked
+        assert type(await told(inbox.mark, "ann", Marking(mark="read", ids=(one.id,), category="system"), NOW)) is Marked
+        await told(inbox.recall, recalled.id, NOW)
+        for notice, now_ms in ((recalled, NOW), (for_all, LATER)):
+            assert type(await told(inbox.mark, "ann", Marking(mark="read", ids=(notice.id,)), now_ms)) is NotFound
 
 
 @pytest.mark.parametrize(

@@ -31,15 +31,22 @@ def _mallory(server: ServerProcess) -> RawClient:
 
 @pytest.mark.parametrize("mark", ["seen", "read", "unread", "archived"])
 def test_h96_marks_on_an_inbox_of_somebody_else(server: ServerProcess, bystander: Bystander, mark: str) -> None:
-    """Ours answers `changed: 0`, whether or not there is such an id: not even that is told."""
+    """`not_found`, whether or not there is such an id: not even that is told. Among ids that are one's own they are passed over."""
     theirs = _notify(server, VICTIM)
     before = _inbox(server, VICTIM)
     with _mallory(server) as client:
-        for ids in ([theirs], [theirs + 1_000_000]):
+        refusals = []
+        for ids in ([theirs], [theirs + 1_000_000], [theirs, theirs + 1_000_000]):
             answer = client.call("inbox:mark", {"ids": ids, "as": mark, "user": VICTIM, "user_id": VICTIM})
-            assert (answer["ok"], answer.get("changed")) == (True, 0), answer
+            refusals.append(answer["error"])
+        assert refusals[0]["code"] == "not_found"
+        assert refusals == refusals[:1] * 3
+        mine = _notify(server, MALLORY)
+        assert client.call("inbox:mark", {"ids": [mine, theirs], "as": mark})["ok"]
         client.call("inbox:mark", {"up_to": 2**62, "as": mark})
         client.call("inbox:mark", {"all": True, "as": mark})
+    status, answer = call_api(server, "POST", f"/users/{MALLORY}/inbox/mark", {"ids": [theirs], "as": mark})
+    assert (status, answer["code"]) == (404, "not_found"), "so too for a back end that names the wrong user"
     assert _inbox(server, VICTIM) == before
 
 

@@ -127,6 +127,20 @@ async def test_what_is_new_waits_behind_what_waited() -> None:  # I2
 
 
 @asynchronous
+async def test_the_line_of_a_digest_is_marked_by_its_topic() -> None:
+    world = World()
+    bob, second = Reader(world, "bob"), Reader(world, "bob")
+    for topic in ("/posts/1", "/posts/1", "/posts/2", None):
+        send(world, to=("bob",), topic=topic, category="publication")
+    await tick(world)
+    answer = bob.call("inbox:mark", {"all": True, "topic": "/posts/1", "as": "read"})
+    assert (answer["changed"], answer["unread"]["total"]) == (2, 2)
+    assert second.last("inbox:marked") == {"as": "read", "at": world.clock.wall_ms(), "all": True, "topic": "/posts/1"}
+    assert bob.call("inbox:mark", {"all": True, "topic": "\0", "as": "read"})["error"]["code"] == "bad_request"
+    assert bob.call("inbox:mark", {"all": True, "topic": "/posts/2", "category": "system", "as": "read"})["changed"] == 0
+
+
+@asynchronous
 async def test_reading_in_one_tab_is_told_in_the_others_and_to_the_sender() -> None:  # I4
     world = World(inbox_rules=BETWEEN_USERS)
     ann, bob, second = Reader(world, "ann"), Reader(world, "bob"), Reader(world, "bob")
@@ -258,7 +272,7 @@ async def test_who_may_not() -> None:
     assert refused("inbox:preferences", {"quiet": {"from": "25:00", "to": "1:00", "tz": "UTC"}}) == "bad_request"
     assert refused("inbox:preferences", {"quiet": {"from": "22:00", "to": "07:00", "tz": "Mars/Base"}}) == "bad_request"
     assert refused("topic:follow", {"topic": ""}) == "bad_request"
-    assert (await ann.wants("inbox:mark", {"as": "read", "ids": [99]}))["changed"] == 0, "nobody else's is seen (H96)"
+    assert (await ann.wants("inbox:mark", {"as": "read", "ids": [99]}))["error"]["code"] == "not_found", "(H96)"
 
 
 @asynchronous

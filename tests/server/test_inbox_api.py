@@ -100,6 +100,9 @@ def test_now_if_they_are_here_later_if_they_are_not(server):  # I1, I3
         inbox = ask(server, "GET", "/users/dia/inbox")[1]
         assert [item["title"] for item in inbox["items"]] == ["Arrived", "Shipped"]
         assert inbox["unread"] == {"total": 2, "by_category": {"message": 1, "order": 1}}
+        by_topic = {"as": "read", "all": True, "topic": "/posts/1"}
+        assert ask(server, "POST", "/users/dia/inbox/mark", by_topic)[1]["changed"] == 0
+        assert ask(server, "POST", "/users/dia/inbox/mark", by_topic | {"topic": "a\nb"})[0] == 400
         assert ask(server, "POST", "/users/dia/inbox/mark", {"as": "read", "all": True})[1] == {
             "changed": 2,
             "unread": {"total": 0, "by_category": {}},

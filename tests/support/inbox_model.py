@@ -5,6 +5,7 @@ Shares no code with what it judges.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +89,10 @@ class Model:
             if not one.by(user).read:
                 counts[one.category] = counts.get(one.category, 0) + 1
         return counts
+
+    def has_one_of(self, user: str, ids: Sequence[int], now_ms: int) -> bool:
+        """Whether a user has any of these."""
+        return any(one.id in ids for one in self.everything(user, now_ms))
 
     def mark(self, user: str, marking: Marking, now_ms: int) -> list[int]:
         """Do it, and say what it changed, oldest first."""

@@ -180,6 +180,9 @@ class Town:
 
     def marked(self, user: str, marking: Marking, now_ms: int, answer: Any) -> None:
         """The store has decided; who asked may be gone by now."""
+        if marking.ids is not None and not self.model.has_one_of(user, marking.ids, now_ms):
+            self.expect(isinstance(answer, NotFound), "H96")
+            return
         changed = self.model.mark(user, marking, now_ms)
         self.expect([receipt.id for receipt in answer.changed] == changed)
         self.expect(answer.unread.by_category == self.model.unread(user, now_ms), "I4")

@@ -36,7 +36,13 @@ export interface InboxEvents {
   change: null;
 }
 
-export type Marks = { readonly as: MarkAs; readonly category?: string } & (
+export interface Kind {
+  readonly as: MarkAs;
+  readonly category?: string;
+  readonly topic?: string;
+}
+
+export type Marks = Kind & (
   | { readonly ids: readonly number[] }
   | { readonly upTo: number }
   | { readonly all: true }

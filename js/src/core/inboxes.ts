@@ -10,7 +10,7 @@
  */
 import { ask, type Channel, retryMs } from "./channel.js";
 import { Emitter } from "./emitter.js";
-import type { Inbox, InboxEvents, InboxOptions, InboxSnapshot, Marks } from "./inbox.js";
+import type { Inbox, InboxEvents, InboxOptions, InboxSnapshot, Kind, Marks } from "./inbox.js";
 import { Letters } from "./letters.js";
 import { enqueue, type Which } from "./marking.js";
 import { keep, takeOver } from "./unsent.js";
@@ -220,12 +220,11 @@ export class Inboxes {
   // -- Marking -----------------------------------------------------------------------------------------------------------
 
   #mark(marks: Marks): void {
-    const { as, category } = marks;
     const newest = [...this.#views].some(({ floor }) => floor < Infinity) ? this.#letters.newest : null;
-    const upTo = "upTo" in marks ? marks.upTo : newest;
-    if ("ids" in marks ? !marks.ids.length : upTo === 0) return;
-    const what = "ids" in marks ? { ids: [...new Set(marks.ids)] } : upTo ? { up_to: upTo } : { all: true };
-    this.#after(() => this.#queue(enqueue(this.#letters.queue, { as, ...what, ...(category && { category }) }, Number(this.#sending))));
+    const { ids, upTo = newest, all: _, ...kind } = marks as Kind & { readonly ids?: readonly number[]; readonly upTo?: number; readonly all?: true };
+    if (ids ? !ids.length : upTo === 0) return;
+    const what = ids ? { ids: [...new Set(ids)] } : upTo ? { up_to: upTo } : { all: true };
+    this.#after(() => this.#queue(enqueue(this.#letters.queue, { ...kind, ...what }, Number(this.#sending))));
     queueMicrotask(() => void this.#flush()); // what is marked one by one is one command
   }
 
@@ -257,7 +256,8 @@ export class Inboxes {
       if (answer.ok) this.#letters.mark(marking, Date.now());
       if (counted) this.#letters.count(counted);
     });
-    if (!answer.ok) this.#tell("refused", answer.error);
+    // What was to be marked is gone by now, from here too: recalled, or over.
+    if (!answer.ok && answer.error.code !== "not_found") this.#tell("refused", answer.error);
   }
 
   // -- Saying ------------------------------------------------------------------------------------------------------------

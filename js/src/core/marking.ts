@@ -31,9 +31,9 @@ export function marked(item: Notification, marking: Marking, at: number): Notifi
 }
 
 /** Without ids, it is about what is in the inbox: the archive stays as it is. */
-function concerns({ ids, up_to, category }: Marking, item: Notification): boolean {
+function concerns({ ids, up_to, category, topic }: Marking, item: Notification): boolean {
   const named = ids ? ids.includes(item.id) : item.archived_at === undefined && item.id <= (up_to ?? Infinity);
-  return named && (category === undefined || category === item.category);
+  return named && (category === undefined || category === item.category) && (topic === undefined || topic === item.topic);
 }
 
 export function isListed(item: Notification, { state, category, topic }: Which): boolean {
@@ -53,7 +53,7 @@ export function enqueue(queue: readonly Marking[], marking: Marking, fixed = 0):
     open = open.map((before) => (before.ids ? { ...before, ids: before.ids.filter((id) => !ids.includes(id)) } : before)).filter((before) => before.ids?.length !== 0);
   }
   const last = open.at(-1);
-  if (!last || last.as !== as || last.category !== marking.category) return [...sent, ...open, ...pieces(marking)];
+  if (!last || last.as !== as || last.category !== marking.category || last.topic !== marking.topic) return [...sent, ...open, ...pieces(marking)];
   if (last.ids && ids) return [...sent, ...open.slice(0, -1), ...pieces({ ...last, ids: [...new Set([...last.ids, ...ids])] })];
   if (last.up_to !== undefined && marking.up_to !== undefined) {
     return [...sent, ...open.slice(0, -1), { ...last, up_to: Math.max(last.up_to, marking.up_to) }];
@@ -78,8 +78,8 @@ export function remaining(unread: Unread, items: Iterable<Notification>, queue: 
     if (isUnread(after)) left[item.category] = (left[item.category] ?? 0) + 1;
     if (change) counts[item.category] = Math.max(0, (counts[item.category] ?? 0) + change);
   }
-  for (const { ids, as, category } of queue) {
-    if (ids || as === "seen" || as === "unread") continue;
+  for (const { ids, as, category, topic } of queue) {
+    if (ids || topic !== undefined || as === "seen" || as === "unread") continue;
     for (const name of Object.keys(counts)) if (category === undefined || category === name) counts[name] = left[name] ?? 0;
   }
   const by_category = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

@@ -158,6 +158,7 @@ export interface Marking {
   readonly up_to?: number;
   readonly all?: boolean;
   readonly category?: string;
+  readonly topic?: string;
 }
 
 export interface InboxPage {

@@ -10,7 +10,20 @@ from alsohere.backends.memory_follows import MemoryFollows
 from alsohere.domain.attention import is_muted
 from alsohere.domain.drafts import check_draft, check_edit, check_marking
 from alsohere.domain.history import ERASED_USER
-from alsohere.domain.inbox import NEW, concerns, edited, is_open, is_over, listed, marked, noticed, pruned, receipt, unread_of
+from alsohere.domain.inbox import (
+    NEW,
+    NOT_THEIRS,
+    concerns,
+    edited,
+    is_open,
+    is_over,
+    listed,
+    marked,
+    noticed,
+    pruned,
+    receipt,
+    unread_of,
+)
 from alsohere.errors import NotFound, Refusal
 from alsohere.facts import Person
 from alsohere.notices import (
@@ -101,8 +114,12 @@ class MemoryInbox(MemoryFollows):
         except Refusal as refusal:
             done(refusal)
             return
+        entries = list(self._entries(user, now_ms))
+        if marking.ids and set(marking.ids).isdisjoint(entry.notice.id for entry in entries):
+            done(NotFound(NOT_THEIRS))
+            return
         changed: list[Receipt] = []
-        for entry in self._entries(user, now_ms):
+        for entry in entries:
             if concerns(marking, entry.notice, entry.marks):
                 after = marked(entry.marks, marking.mark, now_ms)
                 if after is not entry.marks:

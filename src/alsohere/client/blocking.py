@@ -180,9 +180,21 @@ class AlsoHereClient:
         """Some of a user's inbox, newest first."""
         return self._do(calls.inbox(user_id, state, category, before, limit))
 
-    def mark(self, user_id: str | int, mark_as: MarkAs, *, ids: Iterable[int] | None = None, up_to: int | None = None) -> Marked:
-        """Mark notifications of a user as "seen", "read", "unread" or "archived": `ids`, all `up_to` one, or all."""
-        return self._do(calls.mark(user_id, mark_as, ids, up_to))
+    def mark(
+        self,
+        user_id: str | int,
+        mark_as: MarkAs,
+        *,
+        ids: Iterable[int] | None = None,
+        up_to: int | None = None,
+        category: str | None = None,
+        topic: str | None = None,
+    ) -> Marked:
+        """Mark notifications of a user as "seen", "read", "unread" or "archived": `ids`, all `up_to` one, or all.
+
+        With `category` or `topic` only those: all of a topic is the line of a digest.
+        """
+        return self._do(calls.mark(user_id, mark_as, ids, up_to, category, topic))
 
     def follow(self, topic: str, *users: str | int) -> int:
         """Have users follow a topic; returns how many did not before."""

@@ -254,9 +254,11 @@ def inbox(user_id: str | int, state: EntryState, category: str | None, before: i
     return Call("GET", f"/users/{name(str(user_id))}/inbox", Inbox, query)
 
 
-def mark(user_id: str | int, mark_as: MarkAs, ids: Iterable[int] | None, up_to: int | None) -> Call[Marked]:
+def mark(
+    user_id: str | int, mark_as: MarkAs, ids: Iterable[int] | None, up_to: int | None, category: str | None, topic: str | None
+) -> Call[Marked]:
     """`POST /users/{id}/inbox/mark`."""
-    body: dict[str, Any] = {"as": mark_as}
+    body: dict[str, Any] = {"as": mark_as, "category": category, "topic": topic}
     if ids is not None:
         body["ids"] = list(ids)
     elif up_to is not None:

@@ -33,6 +33,7 @@ from alsohere.notices import (
     Unread,
 )
 
+NOT_THEIRS = "None of these notifications is in the inbox: they are somebody else's, or gone."
 NEW = Marks()
 
 

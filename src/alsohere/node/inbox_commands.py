@@ -78,7 +78,7 @@ def _mark(node: Node, connection: Connection, command: events.InboxMark, answer:
         else:
             answer.ok({"changed": len(result.changed), "unread": result.unread})
 
-    marking = Marking(mark=command.mark, ids=command.ids, up_to=command.up_to, category=command.category)
+    marking = Marking(mark=command.mark, ids=command.ids, up_to=command.up_to, category=command.category, topic=command.topic)
     node.inbox.mark(connection.user.id, marking, marked, connection)
 
 

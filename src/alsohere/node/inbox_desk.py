@@ -279,7 +279,13 @@ class InboxDesk:
         connections = self._connections(user)
         everything = marking.ids is None and marking.up_to is None
         told = InboxMarked(
-            mark=marking.mark, at=now_ms, ids=marking.ids, up_to=marking.up_to, all=everything, category=marking.category
+            mark=marking.mark,
+            at=now_ms,
+            ids=marking.ids,
+            up_to=marking.up_to,
+            all=everything,
+            category=marking.category,
+            topic=marking.topic,
         )
         self._node.hub.deliver(encode_fact("inbox:marked", told), [other for other in connections if other is not by])
         self._node.hub.deliver(unread_fact(marked.unread), connections)

@@ -101,11 +101,14 @@ class InboxApi:
         return InboxAnswer([shown(entry, "silent") for entry in page.entries], page.unread, page.next)
 
     async def mark_inbox(self, asked: UserAsked, body: MarkBody) -> MarkAnswer:
-        """Mark notifications of a user as seen, read, unread or archived, in all their tabs."""
+        """Mark notifications of a user as seen, read, unread or archived, in all their tabs.
+
+        Of `ids`, those that are not in the inbox are passed over; if none is, that is refused as `not_found`.
+        """
         if (body.ids is not None) + (body.up_to is not None) + body.all != 1:
             raise BadRequest("Give one of ids, up_to and all.")
         ids = None if body.ids is None else tuple(body.ids)
-        marking = Marking(mark=body.mark, ids=ids, up_to=body.up_to, category=body.category)
+        marking = Marking(mark=body.mark, ids=ids, up_to=body.up_to, category=body.category, topic=body.topic)
         user = check_user_id(asked.id)
         marked: Marked = await outcome_of(lambda done: self._inbox.mark(user, marking, done))
         return MarkAnswer(len(marked.changed), marked.unread)
@@ -162,7 +165,7 @@ def inbox_endpoints(node: Node) -> list[Endpoint]:
         Endpoint("DELETE", "/notifications/{id}", api.recall_notification, [*away, "not_found"], scope="notify"),
         Endpoint("PATCH", "/notifications/{id}", api.edit_notification, [*away, "not_found"], scope="notify"),
         Endpoint("GET", "/users/{id}/inbox", api.inbox, away, scope="notify"),
-        Endpoint("POST", "/users/{id}/inbox/mark", api.mark_inbox, away, scope="notify"),
+        Endpoint("POST", "/users/{id}/inbox/mark", api.mark_inbox, [*away, "not_found"], scope="notify"),
         Endpoint("GET", "/users/{id}/preferences", api.preferences, away, scope="notify"),
         Endpoint("PUT", "/users/{id}/preferences", api.set_preferences, [*away, "limit"], scope="notify"),
         Endpoint("GET", "/topics/{topic}/followers", api.followers, away, scope="notify"),

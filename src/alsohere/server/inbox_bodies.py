@@ -135,13 +135,14 @@ class UserAsked(msgspec.Struct):
 
 
 class MarkBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What to mark: one of `ids`, `up_to` and `all`."""
+    """What to mark: one of `ids`, `up_to` and `all`; of one category or topic, if told."""
 
     mark: MarkAs = msgspec.field(name="as")
     ids: Annotated[list[NoticeId], Meta(max_length=500)] | None = None
     up_to: NoticeId | None = None
     all: bool = False
     category: Annotated[str, Meta(max_length=50)] | None = None
+    topic: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class MarkAnswer(msgspec.Struct):

@@ -155,13 +155,14 @@ class InboxList(msgspec.Struct):
 
 
 class InboxMark(msgspec.Struct):
-    """`inbox:mark`: `ids`, everything `up_to` an id, or `all`; of one category, if told."""
+    """`inbox:mark`: `ids`, everything `up_to` an id, or `all`; of one category or topic, if told."""
 
     mark: MarkAs = msgspec.field(name="as")
     ids: tuple[int, ...] | None = None
     up_to: int | None = None
     all: bool = False
     category: str | None = None
+    topic: str | None = None
 
 
 class Mutes(msgspec.Struct):

@@ -34,7 +34,7 @@ from alsohere.backends.sql.notices import (
     slices,
 )
 from alsohere.backends.sql.schema import INBOX, NOTIFICATIONS
-from alsohere.domain.inbox import NEW, concerns, edited, is_over, marked, pruned, receipt
+from alsohere.domain.inbox import NEW, NOT_THEIRS, concerns, edited, is_over, marked, pruned, receipt
 from alsohere.errors import NotFound, Refusal
 from alsohere.notices import Delivery, Edit, Edited, MarkAs, Marked, Marking, Marks, Notice, Receipt, Withdrawn
 
@@ -50,6 +50,7 @@ _NAMED_BY: dict[str, ColumnElement[bool]] = {
     "category": I.category == bindparam("category"),
     "topic": N.topic == bindparam("topic"),
 }
+_ONE_OF = select(I.id).where(I.user_id == USER, *is_open(I), I.id.in_(IDS)).limit(1)
 # Pairs of (user, id): SQLite looks at the whole table for `(user_id, id) IN (…)`, but not for a join.
 _OF_PAIRS = (
     "SELECT inbox.user_id, inbox.id, notifications.sender_id, inbox.delivered_ms, inbox.read_ms FROM (SELECT {}) AS pairs "
@@ -88,15 +89,22 @@ _ABANDONED = select(N.id).where(N.id.in_(IDS), ~exists().where(I.id == N.id))
 # -- Marks -------------------------------------------------------------------------------------------------------------
 
 
-def mark(user: str, marking: Marking, now_ms: int, connection: Connection) -> Marked:
+def mark(user: str, marking: Marking, now_ms: int, connection: Connection) -> Marked | Refusal:
     """`ports.InboxStore.mark`."""
     asked = {"user": user, "now_ms": now_ms, "category": marking.category, "topic": marking.topic, "up_to": marking.up_to}
     asked["ids"] = list(marking.ids or ())
     broadcasts = Broadcasts([user], now_ms, connection)
     changed = [] if marking.ids == () else _mark_rows(user, marking, asked, connection)
     changed += _mark_broadcasts(user, marking, now_ms, broadcasts, connection)
+    if marking.ids and not changed and not _has_one_of(marking.ids, asked, broadcasts, connection):
+        return NotFound(NOT_THEIRS)
     changed.sort(key=lambda one: one.id)
     return Marked(tuple(changed), broadcasts.unread(connection)[user])
+
+
+def _has_one_of(ids: Sequence[int], asked: dict[str, Any], broadcasts: Broadcasts, connection: Connection) -> bool:
+    untouched = (notice.id for notice in broadcasts.untouched(asked["user"]))
+    return not set(ids).isdisjoint(untouched) or connection.execute(_ONE_OF, asked).first() is not None
 
 
 def _mark_rows(user: str, marking: Marking, asked: dict[str, Any], connection: Connection) -> list[Receipt]:
