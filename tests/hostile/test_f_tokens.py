@@ -11,8 +11,10 @@ import pytest
 
 from hostile.bystander import Bystander
 from hostile.credentials import call_api, token
-from hostile.marks import apps
+from hostile.marks import apps, old
 from server.test_auth import FORGED, by_hand
+from support.old import QUERY, OldPolls
+from support.polls import PollSession
 from support.raw import RawClient, joined
 from support.servers import SECRET, ServerProcess, wait_for
 
@@ -95,6 +97,43 @@ def test_h103_who_is_banned_is_gone_from_everywhere_within_a_second(server: Serv
     assert shared.call("room:enter", {"room": "/f"})["ok"], "whose transport it shared stays"
     for client in (*tabs, shared):
         client.__exit__()
+    wait_for(lambda: server.metric("alsohere_connections") == 1, what="their end")
+
+
+@old
+def test_h103_who_is_banned_is_gone_from_every_transport(server: ServerProcess, bystander: Bystander) -> None:
+    """Long-polling, whether a poll is waiting or not, and clients 1 and 2: each is told to stay away, and its session is no more."""
+    banned = token("banned-of-polls")
+    waiting, between = (PollSession(server.url).join({"token": banned}) for _ in range(2))
+    poll = waiting.waiting_get()
+    old_polls = OldPolls(server.url)
+    old_socket = RawClient(server.url, query=QUERY).handshake()
+    assert old_socket.receive() == "40"
+    for identified in (
+        old_polls.call(0, "user:identify", {"token": banned}),
+        old_socket.call("user:identify", {"token": banned}),
+    ):
+        assert identified["self"]["id"] == "banned-of-polls"
+    status, answer = call_api(server, "DELETE", "/users/banned-of-polls/connections")
+    assert (status, answer) == (200, {"connections": 4})
+    assert call_api(server, "GET", "/users/banned-of-polls")[1] == {
+        "id": "banned-of-polls",
+        "online": False,
+        "status": None,
+        "connections": 0,
+        "rooms": [],
+    }
+    assert "41" in poll.answer().text.split("\x1e"), "the poll that waits is answered"
+    assert "41" in between.packets()
+    assert "41" in old_polls.get().packets
+    for session in (waiting, between):
+        assert session.post("420[]").status == 400
+        assert (session.get().status, session.get().json()["code"]) == (400, 1)
+    assert old_polls.get().code == 1
+    packet = ""
+    while packet != "41":
+        packet = old_socket.receive()
+    assert old_socket.closed()[0] == 4403
     wait_for(lambda: server.metric("alsohere_connections") == 1, what="their end")
 
 

@@ -13,7 +13,7 @@ from alsohere.node.peer import Peer
 from alsohere.server.asgi_websocket import AsgiWebSocket
 from alsohere.server.engine import Engine, Request
 from alsohere.server.polling import Polling, drop_body
-from alsohere.server.request import BAD_METHOD, BAD_REQUEST, EngineError, EngineRequest
+from alsohere.server.request import BAD_METHOD, BAD_REQUEST, EngineError, EngineRequest, retry_after
 from alsohere.server.takeover import Takeover
 from alsohere.wire.engineio3 import is_binary_body
 
@@ -158,7 +158,7 @@ async def _respond(
     if close:
         headers.append((b"connection", b"close"))
     if status in (429, 503):
-        headers.append((b"retry-after", b"5"))
+        headers.append((b"retry-after", retry_after()))
     if origin is not None:
         # The origin itself, never *: credentials are allowed. It was compared exactly before (server/origin.py).
         headers += [

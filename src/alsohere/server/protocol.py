@@ -18,7 +18,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from alsohere.server.engine import Engine, Request
-from alsohere.server.request import EngineError
+from alsohere.server.request import EngineError, retry_after
 from alsohere.server.takeover import Takeover
 from alsohere.server.websocket import take_over
 
@@ -221,7 +221,7 @@ class HttpProtocol(HttpToolsProtocol):
             len(body),
         )
         if status in (429, 503):
-            head += b"retry-after: 5\r\n"
+            head += b"retry-after: %s\r\n" % retry_after()
         if status == 426:  # RFC 6455, section 4.4
             head += b"sec-websocket-version: 13\r\n"
         self.transport.write(head + b"\r\n" + body)

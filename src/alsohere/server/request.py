@@ -7,6 +7,7 @@ clients understand them. Source: Engine.IO protocol 4, "HTTP long-polling", "Req
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -25,6 +26,8 @@ UNSUPPORTED_VERSION = 5
 
 MAX_SID_BYTES = 64
 MAX_QUERY_BYTES = 4096
+
+RETRY_AFTER_S = (3, 8)  # not one number: those who are refused together would come back together (H100)
 
 REVISIONS = {b"4": 4}
 REVISIONS_WITH_3 = REVISIONS | {b"3": 3}
@@ -106,6 +109,11 @@ def _sid(raw: bytes | None) -> str | None:
     if not sid or len(sid) > MAX_SID_BYTES or not sid.isascii() or not sid.decode().isprintable():
         raise unknown_sid()
     return sid.decode()
+
+
+def retry_after() -> bytes:
+    """The value of `Retry-After` where there is no room, or no time."""
+    return b"%d" % random.randint(*RETRY_AFTER_S)  # noqa: S311 - nobody gains by guessing it
 
 
 def unknown_sid() -> EngineError:
