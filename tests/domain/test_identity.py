@@ -96,6 +96,7 @@ def test_a_user_can_be_stored_and_shown(user_id: str, name: str):
 def test_who_has_no_name_is_called_by_the_id():
     assert check_user(User("42")).name == "42"
     assert check_user(User("42", "\n\u202e")).name == "42"
+    assert check_user(User("42", "\x9b2J\x85")).name == "2J", "the escape of terminals of eight bits"
 
 
 def test_a_name_loses_its_controls_and_what_is_too_long_and_nothing_else_changes():
@@ -105,7 +106,7 @@ def test_a_name_loses_its_controls_and_what_is_too_long_and_nothing_else_changes
     assert check_user(good) is good
 
 
-@pytest.mark.parametrize("user_id", ["", "x" * (MAX_ID_BYTES + 1), "é" * 65, "a\nb", "\x00", "a\u2028", 42, None])
+@pytest.mark.parametrize("user_id", ["", "x" * (MAX_ID_BYTES + 1), "é" * 65, "a\nb", "\x00", "a\u2028", "\x9b2J", 42, None])
 def test_an_id_is_1_to_128_bytes_of_text(user_id: object):
     with pytest.raises(Unauthenticated, match="128"):
         check_user(User(user_id))

@@ -111,7 +111,7 @@ def test_h99_the_session_of_another_connection(server: ServerProcess, bystander:
 
 # H100 wants N handshakes per second. There is no such number: what a handshake costs, and the time that clients leave between two
 # attempts, are what holds a storm down (design section 4 has the figures); what is full says so, and for how long, each a little
-# differently. See tests/node/test_hub.py for snapshots of a room, which are made once for all who come within a tick.
+# differently. The members of a room are encoded once for all who come within a tick (domain/feed.py).
 
 
 def test_h100_everybody_comes_back_at_once() -> None:

@@ -22,7 +22,7 @@ _VISITOR = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 MAX_ID_BYTES = 128
 MAX_NAME_CHARACTERS = 100
 # The surrogates too: half an emoji (a name that was cut to a length) has no UTF-8, and what has none can be told to nobody.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # No colours: a face has its own, and a Green Dolphin that is orange is a riddle.
 _ADJECTIVES = """
