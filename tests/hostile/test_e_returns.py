@@ -91,7 +91,9 @@ def test_h99_a_place_in_a_hundred_thousand_rooms(server: ServerProcess, bystande
         answer = client.call("room:watch", {"rooms": [f"/{number}" for number in range(50_000)], "since": ["x", 1]})
         assert answer["error"]["code"] == "limit"
     with joined(server.url, token=token("returner")) as client:
-        client.send("420" + json.dumps(["room:watch", {"rooms": [f"/room/{number}" for number in range(100_000)], "since": ["x", 1]}]))
+        client.send(
+            "420" + json.dumps(["room:watch", {"rooms": [f"/room/{number}" for number in range(100_000)], "since": ["x", 1]}])
+        )
         assert client.closed()[0] == 1009
 
 

@@ -74,13 +74,15 @@ def test_h106_a_body_of_100_megabytes_is_not_read(server: ServerProcess, bystand
 def test_h106_one_bad_item_fails_alone_and_a_repetition_sends_nothing(server: ServerProcess, bystander: Bystander) -> None:
     good = {"name": "ping-of-f", "data": 1, "to": ["receiver-of-f"]}
     bad = [{"name": "connect", "everyone": True}, {"name": "x"}, {"name": "x", "to": ["1"], "everyone": True}]
+    bad += [None, 7, [], {}, {"name": 7}, {"name": "x", "to": "1"}, {"name": "x", "to": [1]}, {"name": "x", "x": 1}]
     with joined(server.url, token=token("receiver-of-f")) as client:
         for _ in range(2):
             status, answer = call_api(
                 server, "POST", "/push/batch", {"pushes": [good, *bad, good]}, "Idempotency-Key: once-of-f\r\n"
             )
             assert status == 200
-            assert ["error" in one and one["error"] is not None for one in answer["answers"]] == [False, True, True, True, False]
+            assert ["error" in one for one in answer["answers"]] == [False, *[True] * len(bad), False]
+            assert answer["answers"][-2]["error"] == {"code": "bad_request", "detail": "Object contains unknown field `x`."}
         status, answer = call_api(server, "POST", "/push/batch", {"pushes": [good]}, "Idempotency-Key: once-of-f\r\n")
         assert (status, answer["code"]) == (409, "key_used")
         assert call_api(server, "POST", "/push", {"name": "end-of-f", "to": ["receiver-of-f"]})[0] == 200
@@ -96,3 +98,44 @@ def test_h106_two_idempotency_keys_are_none(server: ServerProcess, bystander: By
     headers = "Idempotency-Key: one-of-f\r\nIdempotency-Key: two-of-f\r\n"
     status, answer = call_api(server, "POST", "/push", {"name": "x", "to": ["42"]}, headers)
     assert (status, answer["detail"]) == (400, "Idempotency-Key is given more than once.")
+
+
+def test_h106_one_notification_that_is_none_fails_alone(server: ServerProcess, bystander: Bystander) -> None:
+    good = {"to": ["batch-of-f"], "title": "good"}
+    bad = [
+        None,
+        "x",
+        {},
+        {**good, "to": "x"},
+        {**good, "to": [7]},
+        {**good, "title": 7},
+        {**good, "expires_at": -1},
+        {**good, "x": 1},
+    ]
+    status, answer = call_api(server, "POST", "/notifications/batch", {"notifications": [good, *bad, good]})
+    assert status == 200, answer
+    assert ["error" in one for one in answer["answers"]] == [False, *[True] * len(bad), False]
+    assert answer["answers"][5]["error"]["detail"] == "to[0]: Expected `str`, got `int`."
+    assert len(call_api(server, "GET", "/users/batch-of-f/inbox?state=all")[1]["items"]) == 2
+
+
+@pytest.mark.parametrize(("path", "field"), [("/push/batch", "pushes"), ("/notifications/batch", "notifications")])
+@pytest.mark.parametrize("items", [None, {}, "x", 7, [{}] * 1001], ids=["null", "object", "text", "number", "too many"])
+def test_h106_what_is_no_batch(server: ServerProcess, bystander: Bystander, path: str, field: str, items: object) -> None:
+    for body in ({field: items}, {field: [], "more": 1}, items if isinstance(items, dict) else [items]):
+        status, answer = call_api(server, "POST", path, body)
+        assert (status, answer["code"]) == (400, "bad_request")
+
+
+def test_h106_a_word_that_is_none_is_answered_with_those_there_are(server: ServerProcess, bystander: Bystander) -> None:
+    """And not with what was sent, which may be a megabyte."""
+    status, answer = call_api(server, "POST", "/users/42/inbox/mark", {"all": True, "as": "x" * 1_000_000})
+    assert (status, answer["detail"]) == (400, "as: must be one of archived, read, seen, unread.")
+    for path, body, field in (
+        ("/users/~x/inbox/mark", {"all": True, "as": "read"}, "id"),
+        ("/topics/t/followers", {"users": ["~x"]}, "users"),
+        ("/notifications", {"to": ["~x"], "title": "x"}, "to"),
+        ("/tokens", {"user": "~x"}, "user"),
+    ):
+        status, answer = call_api(server, "POST", path, body)
+        assert (status, answer["detail"].partition(":")[0]) == (400, field)

@@ -115,25 +115,29 @@ def check_marking(marking: Marking) -> Marking:
     return marking
 
 
-def check_user_id(user: str) -> str:
+def check_user_id(user: str, field: str = "to") -> str:
     """The same id, if a user with an inbox can have it.
+
+    Args:
+        user: the id.
+        field: where it stands.
 
     Raises:
         BadRequest: it is empty, too long, has control characters, or is that of an anonymous visitor.
     """
     if not isinstance(user, str) or not _ID.match(user) or len(user.encode()) > MAX_ID_BYTES:
-        raise BadRequest(f"to: a user id is 1 to {MAX_ID_BYTES} bytes of text without control characters.")
+        raise BadRequest(f"{field}: a user id is 1 to {MAX_ID_BYTES} bytes of text without control characters.")
     if user.startswith("~"):
-        raise BadRequest("to: anonymous visitors have no inbox; push to them instead.")
+        raise BadRequest(f"{field}: anonymous visitors have no inbox; push to them instead.")
     return user
 
 
-def check_users(users: Sequence[str]) -> None:
+def check_users(users: Sequence[str], field: str = "to") -> None:
     """Raise BadRequest or LimitReached unless these are some users' ids, not too many."""
     if len(users) > MOST_RECIPIENTS:
-        raise LimitReached(f"to: at most {MOST_RECIPIENTS} users; send to a topic, or several times.")
+        raise LimitReached(f"{field}: at most {MOST_RECIPIENTS} users; send to a topic, or several times.")
     for user in users:
-        check_user_id(user)
+        check_user_id(user, field)
 
 
 def check_topic(topic: str) -> str:

@@ -9,6 +9,7 @@ lock `a/check` and the question `check` about the lock `a` are the same; here `%
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from inspect import cleandoc, signature
 from typing import Any, Literal, NamedTuple, get_type_hints
@@ -48,6 +49,7 @@ class Endpoint:
         scope: what a key must be for; only `admin` may do what nobody has said anything about.
         public: it is answered without the key.
         asks: a POST that changes nothing. It is answered anew each time, whatever its `Idempotency-Key`.
+        alone: the field of the body whose items are read each alone: where one is wrong, its refusal stands in the list.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Endpoint:
         scope: Scope = "admin",
         public: bool = False,
         asks: bool = False,
+        alone: str = "",
     ) -> None:
         self.method = method
         self.path = path
         self.handler = handler
         self.scope = scope
         self.public = public
+        self.alone = alone
         types = get_type_hints(handler, include_extras=True)
         taken = signature(handler).parameters
         assert set(taken) <= {"asked", "body", "key"}, f"{handler} takes `asked`, `body` and `key`, and no other"
@@ -120,21 +124,24 @@ class Endpoint:
             value = msgspec.json.decode(body)
             if has_twin_keys(body, value):
                 raise BadRequest("One key stands twice in an object.")
-            return {"body": self._convert(value, self.body)}
-        except msgspec.ValidationError as error:  # "Expected `int`, got `str` - at `$.fence`"
-            wrong, _, place = str(error).partition(" - at `$")
-            where = place.strip("`.")
-            raise BadRequest(f"{where}: {wrong}." if where else f"{wrong}.") from None
+            return {"body": self._with_items(value) if self.alone else read_struct(value, self.body)}
+        except msgspec.ValidationError as error:  # a number that is too long to be read
+            raise BadRequest("{}: {}.".format(*_place_and_fault(error))) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f"The body is not JSON: {error}.") from None
         except RecursionError:
             raise BadRequest("The body is nested too deeply.") from None
 
-    def _convert(self, value: Any, body: type[msgspec.Struct]) -> msgspec.Struct:
-        try:
-            return msgspec.convert(value, body)
-        except msgspec.ValidationError:
-            return msgspec.convert(_with_whole_numbers(value, msgspec.inspect.type_info(body)), body)
+    def _with_items(self, value: Any) -> msgspec.Struct:
+        assert self.body is not None
+        items, types = value.get(self.alone) if isinstance(value, dict) else None, _types_of(self.body)[self.alone]
+        assert isinstance(types, msgspec.inspect.ListType)
+        assert isinstance(types.item_type, msgspec.inspect.StructType)
+        if not isinstance(items, list) or len(items) > (types.max_length or 0):
+            return read_struct(value, self.body)  # which refuses it
+        body = read_struct(value | {self.alone: []}, self.body)
+        setattr(body, self.alone, [_struct_or_refusal(one, types.item_type.cls) for one in items])
+        return body
 
 
 class Template:
@@ -214,6 +221,61 @@ def _convert(parameter: Parameter, text: str) -> Any:
     except (msgspec.ValidationError, UnicodeEncodeError):
         pass
     raise BadRequest(f"{parameter.name} must be {parameter.rule}.")
+
+
+def read_struct(value: Any, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    """JSON as a Struct.
+
+    Raises:
+        BadRequest: something is not what it must be; the sentence names the field.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        pass
+    info = msgspec.inspect.type_info(kind)
+    try:
+        return msgspec.convert(_with_whole_numbers(value, info), kind)
+    except msgspec.ValidationError as error:
+        where, wrong = _place_and_fault(error)
+    if wrong.startswith("Invalid enum value"):  # and then what was sent, however long
+        wrong = f"must be {_rule(_type_at(info, where))}"
+    raise BadRequest(f"{where}: {wrong}." if where else f"{wrong}.")
+
+
+def _place_and_fault(error: msgspec.ValidationError) -> tuple[str, str]:
+    wrong, _, place = str(error).partition(" - at `$")  # "Expected `int`, got `str` - at `$.fence`"
+    return place.strip("`."), wrong
+
+
+def _struct_or_refusal(value: Any, kind: type[msgspec.Struct]) -> msgspec.Struct | BadRequest:
+    try:
+        return read_struct(value, kind)
+    except BadRequest as refusal:
+        return refusal
+
+
+def _types_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.inspect.Type]:
+    info = msgspec.inspect.type_info(kind)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return {field.encode_name: _plain(field.type) for field in info.fields}
+
+
+def _plain(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    return _plain(info.type) if isinstance(info, msgspec.inspect.Metadata) else info
+
+
+def _type_at(info: msgspec.inspect.Type, where: str) -> msgspec.inspect.Type:
+    """The type of what stands at a place, as in `pushes[3].to`."""
+    for name in re.findall(r"\w+|\[", where):
+        info = _plain(info)
+        if isinstance(info, msgspec.inspect.UnionType):
+            info = next(one for one in info.types if isinstance(one, (msgspec.inspect.StructType, msgspec.inspect.ListType)))
+        if isinstance(info, msgspec.inspect.StructType) and not name.isdigit():
+            info = next(field.type for field in info.fields if field.encode_name == name)
+        elif isinstance(info, msgspec.inspect.ListType) and name == "[":
+            info = info.item_type
+    return info
 
 
 def _with_whole_numbers(value: Any, info: msgspec.inspect.Type) -> Any:

@@ -97,7 +97,7 @@ class InboxApi:
             limit=asked.limit,
             digest=asked.digest,
         )
-        page = await self._inbox.store.page(check_user_id(asked.id), check_filter(which), self._node.clock.wall_ms())
+        page = await self._inbox.store.page(check_user_id(asked.id, "id"), check_filter(which), self._node.clock.wall_ms())
         return InboxAnswer([shown(entry, "silent") for entry in page.entries], page.unread, page.next)
 
     async def mark_inbox(self, asked: UserAsked, body: MarkBody) -> MarkAnswer:
@@ -109,19 +109,19 @@ class InboxApi:
             raise BadRequest("Give one of ids, up_to and all.")
         ids = None if body.ids is None else tuple(body.ids)
         marking = Marking(mark=body.mark, ids=ids, up_to=body.up_to, category=body.category, topic=body.topic)
-        user = check_user_id(asked.id)
+        user = check_user_id(asked.id, "id")
         marked: Marked = await outcome_of(lambda done: self._inbox.mark(user, marking, done))
         return MarkAnswer(len(marked.changed), marked.unread)
 
     async def preferences(self, asked: UserAsked) -> PreferencesAnswer:
         """What a user has muted, and their quiet hours."""
-        user = check_user_id(asked.id)
+        user = check_user_id(asked.id, "id")
         return _preferences((await self._inbox.store.preferences([user]))[user])
 
     async def set_preferences(self, asked: UserAsked, body: PreferencesAnswer) -> PreferencesAnswer:
         """Replace what a user has muted, and their quiet hours."""
         wanted = preferences_step(body.muted, None, body.quiet)(Preferences())
-        user = check_user_id(asked.id)
+        user = check_user_id(asked.id, "id")
         preferred: Preferences = await outcome_of(lambda done: self._inbox.prefer(user, lambda _: wanted, done))
         return _preferences(preferred)
 
@@ -133,14 +133,14 @@ class InboxApi:
 
     async def add_followers(self, asked: TopicNamed, body: FollowersBody) -> ChangedAnswer:
         """Have users follow a topic."""
-        check_users(body.users)
+        check_users(body.users, "users")
         topic = check_topic(asked.topic)
         follow = self._inbox.store.follow
         return ChangedAnswer(await outcome_of(lambda done: follow(body.users, topic, MOST_FOLLOWED, done)))
 
     async def remove_followers(self, asked: TopicNamed, body: FollowersBody) -> ChangedAnswer:
         """Have users no longer follow a topic. What they were sent stays."""
-        check_users(body.users)
+        check_users(body.users, "users")
         topic = check_topic(asked.topic)
         return ChangedAnswer(await outcome_of(lambda done: self._inbox.store.unfollow(body.users, topic, done)))
 
@@ -161,7 +161,7 @@ def inbox_endpoints(node: Node) -> list[Endpoint]:
     away = ["unavailable"]
     return [
         Endpoint("POST", "/notifications", api.notify, [*away, "limit", "bad_room"], scope="notify"),
-        Endpoint("POST", "/notifications/batch", api.notify_batch, away, scope="notify"),
+        Endpoint("POST", "/notifications/batch", api.notify_batch, away, scope="notify", alone="notifications"),
         Endpoint("DELETE", "/notifications/{id}", api.recall_notification, [*away, "not_found"], scope="notify"),
         Endpoint("PATCH", "/notifications/{id}", api.edit_notification, [*away, "not_found"], scope="notify"),
         Endpoint("GET", "/users/{id}/inbox", api.inbox, away, scope="notify"),

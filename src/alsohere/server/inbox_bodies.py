@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from alsohere.domain.drafts import MAX_NUMBER
-from alsohere.errors import BadRequest
+from alsohere.errors import BadRequest, Refusal
 from alsohere.facts import Person
 from alsohere.notices import Audience, Draft, EntryState, MarkAs, Notification, Quiet, RecipientResult, Unread
 from alsohere.server.push_api import Failure
@@ -191,16 +191,18 @@ class ChangedAnswer(msgspec.Struct):
     changed: int
 
 
-def draft_of(body: NotificationBody, key: str | None = None) -> Draft:
+def draft_of(body: NotificationBody | Refusal, key: str | None = None) -> Draft:
     """What is to be sent.
 
     Args:
-        body: as it came.
+        body: as it came, or why it could not be read.
         key: the header's, if the body has none.
 
     Raises:
-        BadRequest: not exactly one kind of receivers.
+        Refusal: that, or not exactly one kind of receivers.
     """
+    if isinstance(body, Refusal):
+        raise body
     if (body.to is not None) + body.followers + body.everyone != 1:
         raise BadRequest("Name one kind of receivers: to, followers or everyone.")
     audience: Audience = "everyone" if body.everyone else "topic" if body.followers else "users"

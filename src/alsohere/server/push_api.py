@@ -81,8 +81,10 @@ class PushApi:
         """Send up to 1,000 events; one that is refused is refused alone."""
         return PushAnswers([self._try(push) for push in body.pushes])
 
-    def _try(self, body: PushBody) -> PushAnswer:
+    def _try(self, body: PushBody | Refusal) -> PushAnswer:
         try:
+            if isinstance(body, Refusal):
+                raise body
             return PushAnswer(self._push(body))
         except Refusal as refusal:
             return PushAnswer(error=Failure(refusal.code, refusal.message))
@@ -110,4 +112,7 @@ class PushApi:
 def push_endpoints(node: Node) -> list[Endpoint]:
     """The endpoints of pushes."""
     api = PushApi(node)
-    return [Endpoint("POST", "/push", api.push, scope="push"), Endpoint("POST", "/push/batch", api.push_batch, scope="push")]
+    return [
+        Endpoint("POST", "/push", api.push, scope="push"),
+        Endpoint("POST", "/push/batch", api.push_batch, scope="push", alone="pushes"),
+    ]

@@ -58,7 +58,7 @@ class TokenApi:
             user = check_user(User(body.user, body.name, body.info, rooms=None if body.rooms is None else tuple(body.rooms)))
             token = self._tokens.make(user, expires_s=expires_s)
         except Unauthenticated as error:
-            raise BadRequest(error.message) from None
+            raise BadRequest(f"user: {error.message}") from None
         except ConfigError:
             raise Unavailable("This server signs no tokens: set ALSOHERE_SECRET.", retry_after_ms=60_000) from None
         if len(token) > MAX_TOKEN_BYTES:
