@@ -93,6 +93,7 @@ def test_h97_a_million_marks(server: ServerProcess, bystander: Bystander) -> Non
 
 @pytest.mark.parametrize("limit", [-1, 0, 101, 10**9, 2**63, 10**30, "ten", None, 1.5], ids=str)
 def test_h97_pages_that_are_none(server: ServerProcess, bystander: Bystander, limit: Any) -> None:
+    """The table clamps. Design section 5 has a checked document of the API, and who asks for 10^9 and gets 100 thinks that is all."""
     with _mallory(server) as client:
         assert client.call("inbox:list", {"limit": limit})["error"]["code"] == "bad_request"
     status, answer = call_api(server, "GET", f"/users/{VICTIM}/inbox?limit={limit}")

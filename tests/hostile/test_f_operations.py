@@ -20,7 +20,12 @@ CONTENT = "what-people-write-is-no-business-of-logs"
 
 
 def test_h107_addresses_are_settings_and_redirects_are_not_followed() -> None:
-    """Nothing that comes over the wire is asked; what the setting names leads nowhere else."""
+    """Nothing that comes over the wire is asked; what the setting names leads nowhere else.
+
+    The table blocks private addresses of webhooks too. Of those in the settings they are allowed: design section 1 is a server that
+    stands beside its application, whose address is private more often than not, and whoever writes the settings owns the network.
+    What a browser names, the endpoint of its push service, must not be private, whatever name leads there: tests/server/test_offline.py.
+    """
     with Provider() as inner, Provider() as provider:
         provider.status, provider.headers = 307, {"location": inner.url}
         env = ENVIRONMENT | {"ALSOHERE_AUTH_URL": provider.url}
