@@ -113,7 +113,7 @@ def test_an_answer_to_a_question_of_before_the_kick_is_not_believed_after_it(pro
             await after
         with pytest.raises(Unauthenticated):
             await here.ask()
-        assert (len(provider.asked), here.auth_url._asking) == (2, {})
+        assert (len(provider.asked), here.auth_url._asking, here.auth_url._under_way) == (2, {}, 0)
         await here.auth_url.close()
 
     asyncio.run(scene())

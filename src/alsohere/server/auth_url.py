@@ -69,6 +69,7 @@ class AuthUrl:
         self._now_s = now_s
         self._kept: OrderedDict[bytes, tuple[float, User | Unauthenticated]] = OrderedDict()  # until when; oldest first
         self._asking: dict[bytes, asyncio.Task[User | Unauthenticated]] = {}
+        self._under_way = 0  # these, and those that `forget` has forgotten
         self._free: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
 
     async def ask(self, connection: Connection) -> User:
@@ -106,13 +107,15 @@ class AuthUrl:
     async def _ask_once(self, key: bytes, forwarded: dict[str, str], token: str) -> User | Unauthenticated:
         task = self._asking.get(key)
         if task is None:
-            if len(self._asking) >= MAX_WAITING:
+            if self._under_way >= MAX_WAITING:
                 raise _later("too many wait to be asked about")
+            self._under_way += 1
             task = self._asking[key] = asyncio.get_running_loop().create_task(self._ask(forwarded, token))
             task.add_done_callback(lambda done: self._settled(key, done))
         return await asyncio.shield(task)
 
     def _settled(self, key: bytes, task: asyncio.Task[User | Unauthenticated]) -> None:
+        self._under_way -= 1
         is_of_now = self._asking.get(key) is task
         if is_of_now:
             del self._asking[key]
