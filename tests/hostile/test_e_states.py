@@ -66,7 +66,7 @@ def test_h85_somebody_who_says_they_are_somebody_else(server: ServerProcess, bys
     """Who somebody is comes from a token, or from a visitor's own id."""
     claims = {"id": bystander.id, "user_id": bystander.id, "name": "Admin", "anonymous": False}
     with joined(server.url, visitor="attacker-0001") as plain:
-        honest = plain.call("room:enter", {"room": ROOM, "watch": "none"})["self"]
+        honest = plain.call("room:enter", {"room": "/elsewhere", "watch": "none"})["self"]
     with (
         RawClient(server.url)
         .handshake()

@@ -260,6 +260,26 @@ def test_what_is_no_key_is_not_made(tmp_path: Path, args: list[str], said: str):
     assert said in result.stderr
 
 
+def test_two_back_ends_number_their_requests_alike_and_each_is_heard(tmp_path: Path):  # I3
+    """The header is an API key's own, also where it is stored; a `key` in the body is the notification's, whoever sends it."""
+    url = f"sqlite:///{tmp_path}/alsohere.db"
+    with ServerProcess("-m", "alsohere", "serve", "--port", "{port}", env={"ALSOHERE_DATABASE_URL": url}) as server:
+        keys = [call("key", "create", name, "--scope", "notify", url=url).stdout.strip() for name in ("shop", "forum")]
+
+        def sent(asker: str, header: str, path: str = "/notifications", **content: Any) -> Any:
+            body = {"to": ["42"], "title": "x"} | content
+            body = body if path == "/notifications" else {"notifications": [body]}
+            answer = ask(server.url, f"/api/v1{path}", "POST", json.dumps(body), x_api_key=asker, idempotency_key=header).json()
+            return answer["id"] if path == "/notifications" else answer["answers"][0]["id"]
+
+        shop, forum = keys
+        assert len({sent(shop, "7"), sent(forum, "7"), sent(shop, "8")}) == 3
+        assert sent(shop, "7") == sent(shop, "7")
+        assert sent(shop, "9", key="order-7") == sent(forum, "10", key="order-7")
+        long = "x" * 199
+        assert sent(shop, long + "1", "/notifications/batch") != sent(shop, long + "2", "/notifications/batch")
+
+
 def test_without_a_database_there_are_no_keys():
     assert "memory:// keeps no keys" in call("key", "create", "x", "--scope", "read", url="memory://", status=1).stderr
 

@@ -28,8 +28,9 @@ To add an endpoint, write a function and list it:
 
 `asked` is a Struct of the path's variable and the query's parameters (a field with a default may be left out; `from` is written
 `from_: … = msgspec.field(name="from")`), `body` is the JSON body, and the return annotation is the answer's Struct. All three
-are checked and documented from their types. A function that stores may also take `key: str | None`, the header
-`Idempotency-Key`: a POST is answered by it from memory, what is stored should remember it for good. A POST that only asks is
+are checked and documented from their types. A function that stores may also take `key: str | None`, which stands
+for the header `Idempotency-Key` and the API key that it came with: a POST is answered by it from memory, what is stored should
+remember it for good. A POST that only asks is
 listed with `asks=True`: its answer must be of now.
 The function may be async; it raises a `Refusal` to refuse, with a code of `errors`.
 """
@@ -49,7 +50,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from alsohere.errors import BadRequest, Refusal, Unauthenticated
 from alsohere.server.access import Access
 from alsohere.server.endpoint import MAX_BODY_BYTES, PREFIX, Endpoint, Template, decode_variable, segments_of
-from alsohere.server.idempotency import Idempotency
+from alsohere.server.idempotency import Idempotency, lasting_key
 from alsohere.server.openapi import document_of
 from alsohere.server.problems import problem, refusal_problem
 
@@ -95,7 +96,7 @@ class HttpApi:
             arguments |= endpoint.read_body(body)
             key = _idempotency_key(request)
             if endpoint.takes_key:
-                arguments["key"] = key
+                arguments["key"] = None if key is None or asker is None else lasting_key(asker.name, key)
             if key is None or asker is None or not endpoint.takes_idempotency_key:
                 return await _call(endpoint, arguments)
             asked = b"\0".join((endpoint.path.encode(), (variable or "").encode(), request.scope["query_string"], body))

@@ -1,7 +1,7 @@
 """`Idempotency-Key`: the same request again is answered as the first was, and nothing is done twice.
 
 Owns: the answers of the last minutes, by who asked and with which key. In memory: after a restart a push may be sent twice, as it
-might be lost. What is stored has its own keys, which last (I3); endpoints that store are given the header and use it as such.
+might be lost. What is stored has its own keys, which last (I3): endpoints that store are given one that stands for the header.
 Invariants: of the requests with one key, one at a time is carried out; the others wait, and if it fails one of them is next. What
 two API keys call the same has nothing to do with each other. At most MOST_BYTES of answers are kept; the oldest go first.
 """
@@ -27,6 +27,11 @@ MAX_BODY_BYTES = 64 * 1024
 MOST_BYTES = 64 * 1024 * 1024
 
 Name = tuple[str, str]  # who asked, and the key
+
+
+def lasting_key(asker: str, key: str) -> str:
+    """What stands for a key where it is stored: for good, as long as any key, and with nobody else's the same."""
+    return hashlib.sha256(f"{asker}\0{key}".encode()).hexdigest()
 
 
 class _UnderWay(NamedTuple):

@@ -67,7 +67,7 @@ class InboxApi:
         drafts: list[Draft | Refusal] = []
         for number, item in enumerate(body.notifications):
             try:
-                drafts.append(draft_of(item, None if key is None else f"{key[:180]}:{number}"))
+                drafts.append(draft_of(item, None if key is None else f"{key}:{number}"))
             except Refusal as refusal:
                 drafts.append(refusal)
         sent = iter(await self._inbox.sent([draft for draft in drafts if isinstance(draft, Draft)]))
