@@ -137,7 +137,7 @@ async def test_what_is_settled_is_not_taken_again_and_what_is_new_is(url: str):
         assert await life.due(99_999) == []
         (case,) = await life.due(99_999, "apprise")
         assert (case.errand.target, case.errand.due_ms) == ("json://a", DUE_MS)
-        later: Errand = msgspec.structs.replace(case.errand, next_ms=200_000, attempts=1, error="nö")
+        later: Errand = msgspec.structs.replace(case.errand, next_ms=200_000, attempts=1, error="nö", target="json://b")
         await life.offline.settle([later])
         assert await life.due(199_999, "apprise") == []
         assert (await life.due(200_000, "apprise"))[0].errand == later

@@ -122,7 +122,13 @@ def test_a_failure_is_tried_again_for_a_day(attempts: int, chance: float):
     after = failed(errand, 40_000, "x" * 1000, chance)
     assert 0 <= after.next_ms - 40_000 <= min(LAST_RETRY_MS, 10_000 * 2**attempts)
     assert (after.attempts, after.done_ms, len(after.error or "")) == (attempts + 1, None, 200)
-    assert failed(errand, ERRAND.due_ms + GIVE_UP_MS, "no", chance).done_ms is not None
+    assert (failed(errand, ERRAND.due_ms + GIVE_UP_MS, "no", chance).done_ms is not None) == (attempts >= 4)
+
+
+def test_one_who_asks_to_be_left_alone_is_but_not_for_ever():
+    assert failed(ERRAND, 40_000, "429", 0.5, least_ms=60_000).next_ms == 100_000
+    assert failed(ERRAND, 40_000, "429", 1.0, least_ms=1).next_ms == 50_000
+    assert failed(ERRAND, 40_000, "429", 1.0, least_ms=10**15).next_ms == 40_000 + LAST_RETRY_MS
 
 
 @given(st.integers(0, 1439), st.integers(0, 1439), st.integers(0, 1439))

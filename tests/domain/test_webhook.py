@@ -82,9 +82,17 @@ def test_everything_else_is_tried_again(status: int | None):
 
 def test_410_and_three_days_end_it():
     assert attempted(EVENT, 410, "gone", 5, 1.0).state == "given_up"
-    assert attempted(EVENT, 500, "no", GIVE_UP_MS - 1, 1.0).state == "pending"
-    assert attempted(EVENT, 500, "no", GIVE_UP_MS, 1.0).state == "given_up"
+    tried = msgspec.structs.replace(EVENT, attempts=4)
+    assert attempted(tried, 500, "no", GIVE_UP_MS - 1, 1.0).state == "pending"
+    assert attempted(tried, 500, "no", GIVE_UP_MS, 1.0).state == "given_up"
     assert attempted(EVENT, 200, "", GIVE_UP_MS, 1.0).state == "delivered"
+
+
+def test_what_is_old_when_it_is_first_sent_is_not_given_up_at_the_first_failure():
+    event, tries = EVENT, 0
+    while event.state == "pending":
+        event, tries = attempted(event, 503, "busy", GIVE_UP_MS + tries, 1.0), tries + 1
+    assert (event.state, tries) == ("given_up", 5)
 
 
 @given(attempts=st.integers(1, 10_000), chance=st.floats(0, 1))

@@ -30,6 +30,7 @@ NOBODY = ""
 
 FIRST_RETRY_MS, LAST_RETRY_MS = 10_000, 6 * 3_600_000
 GIVE_UP_MS = 86_400_000
+LEAST_ATTEMPTS = 5  # also of what became due while no server ran
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,11 +228,20 @@ def ended(errand: Errand, now_ms: int, error: str | None = None) -> Errand:
     return msgspec.structs.replace(errand, done_ms=now_ms, error=None if error is None else error[:MOST_TOLD])
 
 
-def failed(errand: Errand, now_ms: int, error: str, chance: float) -> Errand:
-    """An errand after an attempt that failed, to be tried again (full jitter) unless a day has passed."""
+def failed(errand: Errand, now_ms: int, error: str, chance: float, least_ms: int = 0) -> Errand:
+    """An errand after an attempt that failed, to be tried again (full jitter) unless a day has passed.
+
+    Args:
+        errand: before.
+        now_ms: the time.
+        error: what to note.
+        chance: 0 to 1, for the wait.
+        least_ms: how long the other side asks to be left alone.
+    """
     attempts = errand.attempts + 1
     errand = msgspec.structs.replace(errand, attempts=attempts)
-    if now_ms - errand.due_ms >= GIVE_UP_MS:
+    if now_ms - errand.due_ms >= GIVE_UP_MS and attempts >= LEAST_ATTEMPTS:
         return ended(errand, now_ms, error)
     wait_ms = int(chance * min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** min(attempts - 1, 30)))
+    wait_ms = max(wait_ms, min(least_ms, LAST_RETRY_MS))
     return msgspec.structs.replace(errand, next_ms=now_ms + wait_ms, error=error[:MOST_TOLD])

@@ -25,6 +25,7 @@ SERVER = "server"  # its subject
 
 GONE = 410
 GIVE_UP_MS = 3 * 86_400_000
+LEAST_ATTEMPTS = 5  # also of what is told again after that time, or was left by a server that was stopped for so long
 FIRST_RETRY_MS, LAST_RETRY_MS = 1_000, 86_400_000
 MOST_TOLD = 200  # characters of an error
 
@@ -107,7 +108,7 @@ def attempted(event: WebhookEvent, status: int | None, error: str, now_ms: int, 
     if status is not None and 200 <= status < 300:
         return msgspec.structs.replace(event, state="delivered", attempts=attempts, delivered_at=now_ms, error=None)
     error = error[:MOST_TOLD]
-    if status == GONE or now_ms - event.at >= GIVE_UP_MS:
+    if status == GONE or (now_ms - event.at >= GIVE_UP_MS and attempts >= LEAST_ATTEMPTS):
         return msgspec.structs.replace(event, state="given_up", attempts=attempts, given_up_at=now_ms, error=error)
     return msgspec.structs.replace(event, attempts=attempts, next_at=now_ms + retry_ms(attempts, chance), error=error)
 

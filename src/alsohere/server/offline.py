@@ -3,13 +3,15 @@
 Owns: one loop for each channel, so that one that is dead or slow keeps no other waiting; and one that decides by which ways a
 notification goes. At most AT_ONCE of a channel are under way.
 Invariants: nothing is sent of what was delivered, recalled or is over by then, nor in quiet hours or muted unless it is critical:
-that is looked at before every attempt. What was sent is marked before it could be sent again, but for a crash in between.
+that is looked at before every attempt. What was sent is marked before anything else of its channel is sent, however long the
+database takes to say that it is; so it is sent twice only after a crash in between.
 Rejected: timers. A notification that is due in five minutes must be so after a restart too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import Counter
@@ -37,11 +39,13 @@ class NotSentError(Exception):
     Args:
         why: what to note.
         for_good: it never will succeed.
+        after_s: the other side asks not to be tried again before.
     """
 
-    def __init__(self, why: str, *, for_good: bool = False) -> None:
+    def __init__(self, why: str, *, for_good: bool = False, after_s: float = 0.0) -> None:
         super().__init__(why)
         self.for_good = for_good
+        self.after_s = after_s
 
 
 class Carrier(Protocol):
@@ -89,6 +93,7 @@ class OfflineDelivery:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pruned_ms = 0
+        self._attempted: dict[Channel, list[Errand]] = {channel: [] for channel in carriers}  # and not marked yet
 
     def wake(self) -> None:
         """Begin to look, if that has not begun on this loop."""
@@ -104,6 +109,9 @@ class OfflineDelivery:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+            for channel in self._carriers:
+                with contextlib.suppress(Unavailable):
+                    await self._mark(channel)
             for carrier in self._carriers.values():
                 await carrier.close()
 
@@ -123,9 +131,6 @@ class OfflineDelivery:
 
     async def _decide(self) -> bool:
         now_ms = self._wall_ms()
-        if now_ms - self._pruned_ms >= PRUNE_MS:
-            self._pruned_ms = now_ms
-            await self._store.prune(now_ms - KEEP_MS, PRUNE_SLICE)
         cases = await self._store.take(UNDECIDED, now_ms, MOST_DECIDED)
         settled: list[Errand] = []
         new: list[Errand] = []
@@ -143,6 +148,14 @@ class OfflineDelivery:
             settled.append(errand)
         if settled:
             await self._store.settle(settled, new)
+        pruned = abs(now_ms - self._pruned_ms) >= PRUNE_MS and await self._prune(now_ms)
+        return more or pruned
+
+    async def _prune(self, now_ms: int) -> bool:
+        """Remove a slice of what was done long ago; whether there is more of it."""
+        more = await self._store.prune(now_ms - KEEP_MS, PRUNE_SLICE) == PRUNE_SLICE
+        if not more:
+            self._pruned_ms = now_ms
         return more
 
     def _judged(self, case: Case, now_ms: int) -> Errand | None:
@@ -157,34 +170,48 @@ class OfflineDelivery:
     # -- On its way --------------------------------------------------------------------------------------------------
 
     async def _carry_some(self, channel: Channel) -> bool:
+        await self._mark(channel)
         cases = await self._store.take(channel, self._wall_ms(), AT_ONCE)
-        if not cases:
-            return False
-        carrier = self._carriers[channel]
-        results = await asyncio.gather(*(self._carry(carrier, case) for case in cases), return_exceptions=True)
-        done = [result for result in results if isinstance(result, Errand)]
-        if done:
-            await self._store.settle(done)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await asyncio.gather(*(self._carry(channel, case) for case in cases))
+        await self._mark(channel)
         return len(cases) == AT_ONCE
 
-    async def _carry(self, carrier: Carrier, case: Case) -> Errand:
-        waiting = self._judged(case, self._wall_ms())
-        if waiting is not None or case.notice is None:
-            return waiting or case.errand
+    async def _mark(self, channel: Channel) -> None:
+        """Write down what became of errands; what cannot be written now is kept until it can."""
+        attempted = self._attempted[channel]
+        if attempted:
+            await self._store.settle(attempted)
+            attempted.clear()
+
+    async def _carry(self, channel: Channel, case: Case) -> None:
+        after = self._judged(case, self._wall_ms())
+        if after is None and case.notice is not None:
+            after = await self._attempt(self._carriers[channel], case.notice, case)
+        if after is not None:
+            self._attempted[channel].append(after)
+
+    async def _attempt(self, carrier: Carrier, notice: Notice, case: Case) -> Errand | None:
+        """The errand after an attempt; None: there was none."""
         try:
-            await carrier.send(case.notice, case)
+            await carrier.send(notice, case)
         except NotSentError as error:
             return self._failed(case.errand, error)
+        except Unavailable as refusal:
+            log.debug("an errand waits for the database: %s", refusal)
+            return None
+        except Exception as error:  # or it would be due again at once, for ever
+            log.exception("an errand of %r failed", case.errand.channel)
+            return self._failed(case.errand, NotSentError(type(error).__name__))
         self._outcomes[case.errand.channel, "sent"] += 1
         sent = msgspec.structs.replace(case.errand, attempts=case.errand.attempts + 1)
         return ended(sent, self._wall_ms())
 
     def _failed(self, errand: Errand, error: NotSentError) -> Errand:
         now_ms = self._wall_ms()
-        after = ended(errand, now_ms, str(error)) if error.for_good else failed(errand, now_ms, str(error), self._chance())
+        if error.for_good:
+            after = ended(errand, now_ms, str(error))
+        else:
+            after = failed(errand, now_ms, str(error), self._chance(), least_ms=int(error.after_s * 1000))
         self._outcomes[errand.channel, "failed" if after.done_ms is None else "given_up"] += 1
         if after.done_ms is not None:
             log.warning("notification %d does not reach %s by %s: %s", errand.notification, errand.user, errand.channel, error)

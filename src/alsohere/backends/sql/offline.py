@@ -35,7 +35,7 @@ _DUE = (
 _CHANGE = (
     update(OUTGOING)
     .where(O.id == bindparam("of_id"))
-    .values({name: bindparam(f"to_{name}") for name in ("attempts", "next_ms", "done_ms", "error")})
+    .values({name: bindparam(f"to_{name}") for name in ("target", "attempts", "next_ms", "done_ms", "error")})
 )
 _REACHABLE = (
     union(select(C.user_id).where(C.user_id > bindparam("after")), select(S.user_id).where(S.user_id > bindparam("after")))
@@ -141,6 +141,7 @@ def _settle(errands: Sequence[Errand], new: Sequence[Errand], connection: Connec
     changes = [
         {
             "of_id": errand.id,
+            "to_target": errand.target,
             "to_attempts": errand.attempts,
             "to_next_ms": errand.next_ms,
             "to_done_ms": errand.done_ms,
