@@ -141,13 +141,26 @@ def test_quiet_hours_end_when_they_say(begin: int, end: int, now: int):
         assert quiet_until(quiet, now * 60_000 + 5) == (now + left) * 60_000
 
 
-@pytest.mark.parametrize("url", ["https://push.example.com/1?a=b", "https://93.184.216.34/x", "https://[2606:4700::1111]:8443/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://push.example.com/1?a=b",
+        "https://93.184.216.34/x",
+        "https://[2606:4700::1111]:8443/",
+        "https://[64:ff9b::808:808]/",
+    ],
+)
 def test_an_endpoint_of_a_push_service_is_taken(url: str):
     assert check_endpoint(url, private=False) == url
 
 
 @pytest.mark.parametrize(
-    "url", ["https://10.1.2.3/", "https://[::ffff:127.0.0.1]/", "https://[2002:7f00:1::]/", "http://a.example/"]
+    "url",
+    [
+        *("https://10.1.2.3/", "https://[::ffff:127.0.0.1]/", "https://[2002:7f00:1::]/", "http://a.example/"),
+        *("https://[64:ff9b::7f00:1]/", "https://[64:ff9b::10.0.0.1]/", "https://[64:ff9b:1::a00:1]/", "https://[::127.0.0.1]/"),
+        *("https://[::ffff:0:127.0.0.1]/", "https://[fec0::1]/", "https://[ff0e::1]/", "https://[fd00::1]/"),
+    ],
 )
 def test_one_that_leads_to_us_is_not_unless_it_may(url: str):
     with pytest.raises(BadRequest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -20,8 +21,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from alsohere import AlsoHere
+from alsohere.backends.memory_inbox import MemoryInbox
+from alsohere.backends.memory_offline import MemoryOffline
 from alsohere.config import Config
+from alsohere.domain.offline import NOWHERE, Case, Errand, Subscription, check_endpoint
 from alsohere.errors import ConfigError
+from alsohere.notices import Marks, Notice, Preferences
+from alsohere.server.carriers import MOST_AFTER_S, WebpushCarrier, _pinned, after_s, payload_of
+from alsohere.server.offline import NotSentError
 from support.databases import new_database, rows
 from support.raw import RawClient, joined
 from support.receivers import Receiver, webhook_env
@@ -46,7 +53,7 @@ VAPID_KEY = encoded(VAPID.private_numbers().private_value.to_bytes(32, "big"))
 class Far:
     """What is at the other end: keeps the requests, and answers as told."""
 
-    def __init__(self, answer: Callable[[], int] = lambda: 201) -> None:
+    def __init__(self, answer: Callable[[], int] = lambda: 201, headers: dict[str, str] | None = None) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         far = self
 
@@ -55,6 +62,8 @@ class Far:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 far.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
                 self.send_response(answer())
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -84,6 +93,15 @@ class Browser:
 
     def opened(self, body: bytes) -> Any:
         return json.loads(http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth))
+
+
+def check_rfc_8188_and_8291(body: bytes) -> None:
+    """The header block: 16 bytes of salt, a record size that holds all, and the sender's public key; one record after it."""
+    record_size, id_bytes = int.from_bytes(body[16:20], "big"), body[20]
+    assert (id_bytes, body[21]) == (65, 4)
+    ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), body[21:86])
+    assert 18 <= len(body) - 86 <= record_size
+    assert len(body) <= 4096
 
 
 def settings(url: str = "memory://", categories: Any = SOON, **more: str) -> dict[str, str]:
@@ -140,6 +158,13 @@ def test_who_is_absent_is_reached_by_every_way_that_they_have(url: str):
             wait_for(lambda: len(far.requests) == 2 and receiver.types().count("notification.pending") == 2)
             by_path = {path: (headers, body) for path, headers, body in far.requests}
             headers, body = by_path["/push/1"]
+            check_rfc_8188_and_8291(body)
+            assert {name: headers[name] for name in ("content-encoding", "ttl", "urgency", "content-length")} == {
+                "content-encoding": "aes128gcm",
+                "ttl": "86400",
+                "urgency": "normal",
+                "content-length": str(len(body)),
+            }
             assert browser.opened(body) == {
                 "id": notice,
                 "category": "message",
@@ -151,6 +176,9 @@ def test_who_is_absent_is_reached_by_every_way_that_they_have(url: str):
             token, key = headers["authorization"].removeprefix("vapid t=").split(",k=")
             claims = jwt.decode(token, VAPID.public_key(), algorithms=["ES256"], audience=f"http://{far.address}")
             assert (claims["sub"], key) == ("mailto:a@example.com", encoded(point(VAPID)))
+            assert 0 < claims["exp"] - time.time() <= 86_400  # RFC 8292, 2: not more than a day
+            assert jwt.get_unverified_header(token) == {"typ": "JWT", "alg": "ES256"}
+            assert not {"topic", "crypto-key", "encryption"} & set(headers)  # the last two are of the drafts before
             assert json.loads(by_path["/apprise"][1])["title"] == "Hello"
             told = [event["data"] for event in receiver.events if event["type"] == "notification.pending"]
             assert sorted((data["user"], data["notification"]["id"]) for data in told) == [("ann", notice), ("bob", notice)]
@@ -234,6 +262,40 @@ def test_a_browser_that_is_gone_is_forgotten_and_a_failure_is_tried_again():
         assert len(far.requests) == 2
 
 
+def test_a_push_service_that_asks_to_wait_is_left_alone_and_does_not_keep_what_is_over(tmp_path):
+    url = new_database("sqlite", tmp_path)
+    env = settings(url, **with_webpush())
+    with Far(lambda: 429, {"retry-after": "7200"}) as far, ServerProcess(env=env) as server:
+        browser = Browser(far.address)
+        with user(server, "ann") as ann:
+            ann.call("webpush:subscribe", {"subscription": browser.subscription})
+        ends_ms = time.time_ns() // 1_000_000 + 600_000
+        notify(server, "ann", critical=True, expires_at=ends_ms)
+        asked = "SELECT next_ms - due_ms FROM outgoing WHERE channel = 'webpush' AND attempts = 1"
+        wait_for(lambda: rows(url, asked))
+        assert rows(url, asked)[0][0] >= 7_200_000
+        assert ask(server, "GET", "/users/ann/channels")[1]["webpush"] == 1
+        ((_, headers, _),) = far.requests
+        assert headers["urgency"] == "high"
+        assert 500 < int(headers["ttl"]) <= 600
+
+
+def test_a_retry_after_is_a_number_of_seconds_or_a_date():
+    now_s = 1_700_000_000.0
+    given = ["120", "Tue, 14 Nov 2023 22:15:00 GMT", "Tue, 14 Nov 2023 22:00:00 GMT", "soon", "", "-5", "9" * 50, "²"]
+    assert [after_s(text, now_s) for text in given] == [120, 100, 0, 0, 0, 0, MOST_AFTER_S, 0]
+
+
+def test_a_payload_that_is_too_long_for_a_push_service_is_cut():
+    notice = Notice(id=1, category="message", audience="users", created_at=0, title="☃" * 500, body="\x01☃" * 8000)
+    browser = Browser("push.example.com")
+    carrier = WebpushCarrier(MemoryOffline(MemoryInbox(0), NOWHERE), VAPID_KEY, "mailto:a@example.com", private=False)
+    keys = Subscription(browser.endpoint, encoded(point(browser.key)), encoded(browser.auth))
+    body, _ = carrier._sealed(keys, payload_of(notice), browser.endpoint)
+    check_rfc_8188_and_8291(body)
+    assert browser.opened(body)["title"] == "☃" * 200
+
+
 def test_a_way_that_is_dead_keeps_no_other_waiting():
     blocked = threading.Event()
 
@@ -284,13 +346,18 @@ def hostile():
 
 
 def test_a_name_that_leads_into_our_own_network_is_not_connected_to():
-    import asyncio
-
-    from alsohere.server.carriers import _pinned
-    from alsohere.server.offline import NotSentError
-
     with pytest.raises(NotSentError, match="private address"):
         asyncio.run(_pinned("https://localhost:1/push"))
+
+
+def test_a_name_that_can_be_none_ends_in_an_attempt_that_failed():
+    carrier = WebpushCarrier(MemoryOffline(MemoryInbox(0), NOWHERE), VAPID_KEY, "mailto:a@example.com", private=False)
+    browser, endpoint = Browser("push.example.com"), check_endpoint("https://a..example.com/1", private=False)
+    keys = Subscription(endpoint, encoded(point(browser.key)), encoded(browser.auth))
+    notice = Notice(id=1, category="message", audience="users", created_at=0, title="t")
+    errand = Errand(due_ms=0, user="ann", notification=1, channel="webpush", target=endpoint, next_ms=0)
+    with pytest.raises(NotSentError, match="UnicodeError"):
+        asyncio.run(carrier.send(notice, Case(errand, notice, Marks(), Preferences(), (), (keys,))))
 
 
 def test_without_a_key_there_is_no_web_push_and_without_apprise_no_url():

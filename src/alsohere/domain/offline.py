@@ -10,7 +10,7 @@ user who has a way, so many at a time; its target says how far that has come. Th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -118,6 +118,7 @@ class Routes(msgspec.Struct, frozen=True):
 
 NOWHERE = Routes({})
 MOST_ENDPOINT = 2_000
+UNICAST, NAT64 = IPv6Network("2000::/3"), IPv6Network("64:ff9b::/96")
 
 
 def check_endpoint(url: str, *, private: bool) -> str:
@@ -151,9 +152,18 @@ def check_address(host: str) -> None:
         address = ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return
-    mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    if not (mapped or address).is_global or address.is_multicast:
+    if isinstance(address, IPv6Address):
+        address = _led_to(address)
+    is_unicast = not address.is_multicast if isinstance(address, IPv4Address) else address in UNICAST
+    if not (address.is_global and is_unicast):
         raise BadRequest("endpoint must not lead to a private address.")
+
+
+def _led_to(address: IPv6Address) -> IPv4Address | IPv6Address:
+    """Where an address leads that holds another one: a translator on the way, or our own machine, sends it there."""
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def judged(case: Case, routes: Routes, now_ms: int, quiet_until: Callable[[Quiet | None, int], int | None]) -> str | int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ TTL_S = 86_400
 TOKEN_S = 12 * 3600
 GONE = (404, 410)
 AGAIN = (408, 425, 429)
+MOST_AFTER_S = 6 * 3600.0
 
 
 class WebhookCarrier:
@@ -133,17 +135,21 @@ class WebpushCarrier:
         browser = next((one for one in case.subscriptions if one.endpoint == endpoint), None)
         if browser is None:
             raise NotSentError("it has unsubscribed", for_good=True)
-        status = await self._post(browser, payload_of(notice), endpoint)
+        status, after_s = await self._post(browser, notice)
         if status in GONE:
             await self._store.unsubscribe(endpoint)
             raise NotSentError(f"{status}: the browser is gone", for_good=True)
         if not 200 <= status < 300:
-            raise NotSentError(f"the push service answered {status}", for_good=400 <= status < 500 and status not in AGAIN)
+            for_good = 400 <= status < 500 and status not in AGAIN
+            raise NotSentError(f"the push service answered {status}", for_good=for_good, after_s=after_s)
 
-    async def _post(self, browser: Subscription, payload: bytes, endpoint: str) -> int:
+    async def _post(self, browser: Subscription, notice: Notice) -> tuple[int, float]:
+        """The status, and for how long we are asked not to come again."""
+        endpoint = browser.endpoint
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                body, headers = await asyncio.to_thread(self._sealed, browser, payload, endpoint)
+                body, headers = await asyncio.to_thread(self._sealed, browser, payload_of(notice), endpoint)
+                headers |= {"ttl": str(ttl_s(notice, time.time())), "urgency": "high" if notice.critical else "normal"}
                 url, more = endpoint, {}
                 if not self._private:
                     url, host = await _pinned(endpoint)
@@ -152,10 +158,10 @@ class WebpushCarrier:
                 if self._client is None:
                     self._client = httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_S)
                 async with self._client.stream("POST", url, content=body, headers=headers, extensions=more) as response:
-                    return int(response.status_code)
+                    return int(response.status_code), after_s(response.headers.get("retry-after", ""), time.time())
         except TimeoutError:
             raise NotSentError(f"no answer within {TIMEOUT_S:.0f} s") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:  # ValueError: a name that can be none
             raise NotSentError(f"{type(error).__name__}: {error}") from None
 
     def _sealed(self, browser: Subscription, payload: bytes, endpoint: str) -> tuple[bytes, dict[str, str]]:
@@ -166,7 +172,7 @@ class WebpushCarrier:
             body = self._pusher({"endpoint": endpoint, "keys": keys}).encode(payload, "aes128gcm")["body"]
         except Exception:  # the keys are a client's, and what is wrong with them is told in many ways
             raise NotSentError("its keys are none", for_good=True) from None
-        headers = {"content-encoding": "aes128gcm", "content-type": "application/octet-stream", "ttl": str(TTL_S)}
+        headers = {"content-encoding": "aes128gcm", "content-type": "application/octet-stream"}
         return body, headers | {"authorization": self._vapid.sign(claims)["Authorization"]}
 
     async def close(self) -> None:
@@ -183,6 +189,23 @@ def payload_of(notice: Notice) -> bytes:
         told["body"] = notice.body[: len(str(told["body"])) * 3 // 4]
         payload = msgspec.json.encode(told | {"topic": notice.topic})
     return payload
+
+
+def ttl_s(notice: Notice, now_s: float) -> int:
+    """For how long a push service may keep it: not beyond its end (I6)."""
+    left_s = TTL_S if notice.expires_at is None else notice.expires_at / 1000 - now_s
+    return int(min(TTL_S, max(0.0, left_s)))
+
+
+def after_s(retry_after: str, now_s: float) -> float:
+    """How many seconds a Retry-After means, as a number or a date; 0 if it is neither."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return min(MOST_AFTER_S, float(retry_after[:9]))
+    try:
+        at_s = parsedate_to_datetime(retry_after).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return 0.0
+    return min(MOST_AFTER_S, max(0.0, at_s - now_s))
 
 
 async def _pinned(endpoint: str) -> tuple[str, str]:
