@@ -29,6 +29,7 @@ from support.servers import SECRET, ServerProcess, wait_for
 
 REMOVED = (
     "{} visits and 0 notifications are removed.\n{} lines of the locks' audit and 0 notifications no longer say who it was.\n"
+    "0 events for your application are removed, or no longer say it.\n"
 )
 NOTHING = REMOVED.format(0, 0)
 TOKENS = AlsoHere(secret=SECRET, database_url="memory://")
@@ -102,7 +103,10 @@ def test_what_is_kept_is_printed_as_json(url: str):
 def test_erasing_asks_says_how_much_it_was_and_can_be_done_again(url: str):  # R6
     fill(url, visit("ann", 1), visit("ann", 2), visit("bob", 1), audit=Audit("/a", 7, "take", "bob", "ann", 3, "lunch"))
     asked = call("erase", "ann", url=url, answer="n\n", status=1)
-    assert "2 visits, 0 notifications and 1 lines of the locks' audit are about 'ann'. Erase that for good? [y/N]" in asked.stderr
+    assert (
+        "2 visits, 0 notifications, 0 events and 1 lines of the locks' audit are about 'ann'. Erase that for good? [y/N]"
+        in asked.stderr
+    )
     assert len(exported(url, "ann")["visits"]) == 2
     done = call("erase", "ann", url=url, answer="y\n")
     assert done.stdout == REMOVED.format(2, 1)

@@ -218,7 +218,7 @@ def erase_user(user: str, yes: bool) -> None:
     try:
         if not yes:
             data = export(_database(), user)
-            about = f"{len(data.visits)} visits, {len(data.inbox) + len(data.sent)} notifications and "
+            about = f"{len(data.visits)} visits, {len(data.inbox) + len(data.sent)} notifications, {len(data.events)} events and "
             about += f"{len(data.lock_audit)} lines of the locks' audit"
             click.confirm(f"{about} are about {user!r}. Erase that for good?", abort=True, err=True)
         erased = erase(_database(), user, time.time_ns() // 1_000_000)
@@ -226,6 +226,7 @@ def erase_user(user: str, yes: bool) -> None:
         raise click.ClickException(str(error)) from None
     click.echo(f"{erased.visits} visits and {erased.inbox} notifications are removed.")
     click.echo(f"{erased.lock_audit} lines of the locks' audit and {erased.sent} notifications no longer say who it was.")
+    click.echo(f"{erased.events} events for your application are removed, or no longer say it.")
 
 
 def _is_plain(url: str | None) -> bool:

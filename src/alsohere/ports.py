@@ -266,8 +266,11 @@ class WebhookStore(Protocol):
     def write(self, happenings: Sequence[Happening], done: Callable[[int | Refusal], None]) -> None:
         """Keep events; `done` gets the id of the last one, those before it have the ids below."""
 
-    def prune(self, before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
-        """Remove at most so many that happened before; `done` gets how many."""
+    def prune(self, before_ms: int, owed_before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
+        """Remove at most so many that happened before; `done` gets how many.
+
+        Those that are on their way only if they happened before `owed_before_ms` too.
+        """
 
     async def settle(self, events: Sequence[WebhookEvent]) -> None:
         """Keep what became of them."""

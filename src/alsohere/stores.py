@@ -40,9 +40,9 @@ class Stores:
             locks = MemoryLocks(first_fence)
             inbox = MemoryInbox(first_fence)
             self.keys = MemoryKeys()
-            self.locks, self.history, self.inbox = locks, MemoryHistory(locks, inbox), inbox
-            self.webhooks = MemoryWebhooks(first_fence)
-            self.offline = MemoryOffline(inbox, routes)
+            offline, webhooks = MemoryOffline(inbox, routes), MemoryWebhooks(first_fence)
+            self.locks, self.history, self.inbox = locks, MemoryHistory(locks, inbox, offline, webhooks), inbox
+            self.webhooks, self.offline = webhooks, offline
             return
         # Imported here: SQLAlchemy is a fifth of a second and 12 MB.
         from alsohere.backends.sql.history import SqlHistory

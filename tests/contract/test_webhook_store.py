@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection
 
 from alsohere.backends.memory_webhooks import MemoryWebhooks
+from alsohere.backends.sql import upkeep, webhooks
 from alsohere.backends.sql.store import Store
 from alsohere.backends.sql.webhooks import SqlWebhooks
 from alsohere.domain.webhook import Happening, WebhookEvent
@@ -107,9 +111,44 @@ async def test_a_replay_makes_them_pending_again_and_says_that_there_was_one(url
 async def test_what_is_old_is_removed_a_slice_at_a_time(url: str):
     async with opened(url) as store:
         await told(store.write, [happening(at_ms=at_ms) for at_ms in (10, 20, 30)])
-        assert [await told(store.prune, 30, 1), await told(store.prune, 30, 5), await told(store.prune, 30, 5)] == [1, 1, 0]
+        assert [await told(store.prune, 30, 30, most) for most in (1, 5, 5)] == [1, 1, 0]
         assert ids(await store.log(None, None, 10)) == [3]
         assert await told(store.write, [happening()]) == 4
+
+
+@asynchronous
+async def test_what_is_still_owed_is_not_removed_with_the_rest(url: str):
+    async with opened(url) as store:
+        await told(store.write, [happening(at_ms=at_ms) for at_ms in (10, 20, 30, 40)])
+        _, second, third, _ = await store.pending(0, 10)
+        given_up = ended(third, state="given_up", given_up_at=9)
+        await store.settle([ended(second, state="delivered", delivered_at=9), given_up])
+        assert await told(store.prune, 40, 5, 10) == 2
+        assert ids(await store.log(None, None, 10)) == [4, 1]
+        assert await told(store.prune, 40, 20, 10) == 1
+        assert ids(await store.log(None, None, 10)) == [4]
+
+
+@pytest.mark.parametrize("kind", DURABLE)
+@asynchronous
+async def test_two_who_count_at_once_get_numbers_of_their_own(kind: str, tmp_path: Path):
+    """The command line does, while a server writes: one of them has counted and not committed yet when the other begins."""
+    url = new_database(kind, tmp_path)
+    store = Store(url)
+    assert await store.writer.ask(partial(webhooks.count_up, "n", 2)) == 2
+    found: list[int] = []
+    other = threading.Thread(target=lambda: found.append(upkeep.in_transaction(url, partial(webhooks.count_up, "n", 5))))
+
+    def count(connection: Connection) -> int:
+        mine = webhooks.count_up("n", 1, connection)
+        other.start()
+        other.join(0.2)  # it waits for us; how long it is left to wait changes nothing but what this test can find
+        return mine
+
+    assert await store.writer.ask(count) == 3
+    await asyncio.to_thread(other.join)
+    assert found == [8]
+    await store.close()
 
 
 @pytest.mark.parametrize("kind", DURABLE)
@@ -118,7 +157,7 @@ async def test_the_next_life_goes_on_where_this_one_ended(kind: str, tmp_path: P
     url = new_database(kind, tmp_path)
     async with opened(url) as store:
         assert await told(store.write, [happening(), happening()]) == 2
-        assert await told(store.prune, 2, 5) == 2  # an id that was given is not given again
+        assert await told(store.prune, 2, 2, 5) == 2  # an id that was given is not given again
     async with opened(url) as store:
         assert await told(store.write, [happening()]) == 3
 

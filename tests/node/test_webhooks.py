@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from alsohere.backends.memory_webhooks import MemoryWebhooks
-from alsohere.domain.webhook import Happening
+from alsohere.domain.webhook import OWED_MS, Happening
 from alsohere.errors import ConfigError, Refusal, Unavailable
 from alsohere.node import webhooks
 from alsohere.node.webhooks import WebhookRules
@@ -187,9 +188,43 @@ async def test_old_events_are_removed() -> None:
     site = Site(WebhookRules(enabled=True, retention_s=100.0))
     site.client("ann")
     await site.told()
-    site.world.pass_time(120.0)
+    events = await site.store.pending(0, 10)
+    await site.store.settle([msgspec.structs.replace(event, state="delivered", delivered_at=1) for event in events])
     site.client("bob")
-    assert await site.told() == [("user.online", "bob")]
+    await site.told()
+    site.world.pass_time(2 * webhooks.PRUNE_S)  # although nothing more happens
+    assert [event.type for event in await site.store.log(None, None, 10)] == ["user.online"]
+    assert await site.told() == [("user.online", "bob")]  # which is owed
+    site.world.pass_time(OWED_MS / 1000)
+    assert await site.told() == []
+
+
+@asynchronous
+async def test_all_that_is_old_is_removed_however_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "PRUNE_SLICE", 2)
+    site = Site(WebhookRules(enabled=True, retention_s=100.0))
+    for user in ("ann", "bob", "cid", "dan"):
+        site.client(user)
+    await site.told()
+    events = await site.store.pending(0, 10)
+    await site.store.settle([msgspec.structs.replace(event, state="delivered", delivered_at=1) for event in events])
+    site.world.pass_time(webhooks.FIRST_PRUNE_S + webhooks.PRUNE_S)
+    assert await site.store.log(None, None, 10) == []
+
+
+@asynchronous
+async def test_a_position_is_right_after_others_were_given_ids_in_between() -> None:
+    site = Site()
+    site.client("ann")
+    await site.told()
+    hooks = site.world.node.webhooks  # an erasure writes an event of its own:
+    site.store.write([Happening(1, "snapshot.needed", "server", msgspec.Raw(b'{"reason":"erased"}'))], lambda _: None)
+    site.client("bob")
+    await site.told()
+    ids = {event.type + event.subject: event.id for event in await site.store.pending(0, 10)}
+    assert ids["user.onlineuser:bob"] == ids["user.onlineuser:ann"] + 2
+    assert await hooks._position(2) == ids["user.onlineuser:ann"]
+    assert (await hooks.snapshot()).position == ids["user.onlineuser:bob"]
 
 
 def test_a_rule_that_names_no_room_is_refused_by_its_setting() -> None:

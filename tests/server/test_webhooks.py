@@ -152,6 +152,25 @@ def test_a_shutdown_tells_who_left_at_the_latest_when_the_server_is_back(tmp_pat
             wait_for(lambda: [event["type"] for event in receiver.events].count("snapshot.needed") == 2)
 
 
+def test_an_application_that_was_to_be_told_of_who_is_erased_begins_anew(tmp_path: Path):
+    env = {"ALSOHERE_DATABASE_URL": f"sqlite:///{tmp_path}/here.db"}
+    takes = threading.Event()
+    with Receiver(lambda _: 204 if takes.is_set() else 503) as receiver:
+        with ServerProcess(env=webhook_env(receiver.url) | env) as server, visitor(server) as client:
+            client.call("room:enter", {"room": "/post/1"})
+            wait_for(lambda: receiver.types().count("member.entered") + receiver.types().count("room.occupied") > 0)
+            (whose,) = {event["subject"] for event in log(server) if event["type"] == "user.online"}
+            user = whose.removeprefix("user:")
+            clean = {name: value for name, value in os.environ.items() if not name.startswith("ALSOHERE_")} | env
+            command = [sys.executable, "-m", "alsohere", "erase", user, "--yes"]
+            erased = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=30, check=True)
+            assert "2 events for your application are removed, or no longer say it." in erased.stdout
+            takes.set()
+            wait_for(lambda: any(event["data"].get("reason") == "erased" for event in receiver.events), 20)
+            wait_for(lambda: not log(server, "?state=pending"))
+            assert user not in json.dumps(log(server))
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -8,6 +8,8 @@ from functools import reduce
 
 from alsohere.backends.memory_inbox import MemoryInbox
 from alsohere.backends.memory_locks import MemoryLocks
+from alsohere.backends.memory_offline import MemoryOffline
+from alsohere.backends.memory_webhooks import MemoryWebhooks
 from alsohere.domain.history import (
     STEPS,
     Batch,
@@ -34,11 +36,21 @@ class MemoryHistory:
     Args:
         locks: whose audit names users too.
         inbox: which does as well.
+        offline: other ways to reach them.
+        webhooks: what the application is told of them.
     """
 
-    def __init__(self, locks: MemoryLocks, inbox: MemoryInbox | None = None) -> None:
+    def __init__(
+        self,
+        locks: MemoryLocks,
+        inbox: MemoryInbox | None = None,
+        offline: MemoryOffline | None = None,
+        webhooks: MemoryWebhooks | None = None,
+    ) -> None:
         self._locks = locks
         self._inbox = inbox or MemoryInbox(first_id=0)
+        self._offline = offline
+        self._webhooks = webhooks or MemoryWebhooks(first_id=0)
         self._visits: dict[VisitKey, Visit] = {}
         self._days: dict[tuple[date, str], Day] = {}
         self._erasures: dict[str, int] = {}
@@ -68,12 +80,14 @@ class MemoryHistory:
         self._erasures[user] = max(at_ms, self._erasures.get(user, 0))
         gone = [key for key in self._visits if key[1] == user and key[2] <= at_ms]
         self._remove(gone)
-        return Erased(len(gone), self._locks.erase(user), *self._inbox.erase(user))
+        return Erased(len(gone), self._locks.erase(user), *self._inbox.erase(user), self._webhooks.erase(user, at_ms))
 
     async def about(self, user: str) -> UserData:
         visits = [visit for visit in self._visits.values() if visit.user == user]
         visits.sort(key=lambda visit: (visit.entered_at, visit.room))
-        return UserData(user, visits, self._locks.about(user), *self._inbox.about(user))
+        ways = self._offline.about(user) if self._offline is not None else ([], [], [])
+        events = self._webhooks.about(user)
+        return UserData(user, visits, self._locks.about(user), *self._inbox.about(user), *ways, events)
 
     async def room(self, room: str, from_ms: int, to_ms: int) -> RoomReading:
         visits = [visit for visit in self._between(from_ms, to_ms) if visit.room == room]

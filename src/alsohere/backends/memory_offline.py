@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from alsohere.backends.memory_inbox import MemoryInbox
-from alsohere.domain.offline import Case, Channel, Errand, Routes, Subscription, first_errands
+from alsohere.domain.offline import NOBODY, Case, Channel, Errand, Routes, Subscription, first_errands
 from alsohere.errors import LimitReached
 from alsohere.notices import Notice
 
@@ -55,8 +55,15 @@ class MemoryOffline:
 
     async def settle(self, errands: Sequence[Errand], new: Sequence[Errand] = ()) -> None:
         self._errands.update({errand.id: errand for errand in errands if errand.id in self._errands})
-        for errand in new:
-            self._put(errand)
+        kept = {(one.user, one.notification) for errand in errands if (one := self._errands.get(errand.id)) is not None}
+        for errand in new:  # but for who was erased since: what these came of is gone
+            if {(errand.user, errand.notification), (NOBODY, errand.notification)} & kept:
+                self._put(errand)
+
+    def about(self, user: str) -> tuple[list[str], list[Subscription], list[Errand]]:
+        """Everything that is kept of a user's other ways."""
+        urls, browsers = self._ways(user)
+        return list(urls), list(browsers), [errand for errand in self._errands.values() if errand.user == user]
 
     async def prune(self, before_ms: int, most: int) -> int:
         old = [one.id for one in self._errands.values() if one.done_ms is not None and one.done_ms < before_ms][:most]
@@ -65,6 +72,9 @@ class MemoryOffline:
         return len(old)
 
     async def reached_by(self, user: str) -> tuple[tuple[str, ...], tuple[Subscription, ...]]:
+        return self._ways(user)
+
+    def _ways(self, user: str) -> tuple[tuple[str, ...], tuple[Subscription, ...]]:
         return self._urls.get(user, ()), tuple(one for whose, one in self._subscriptions.values() if whose == user)
 
     async def reachable(self, after: str, most: int) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from alsohere.domain.webhook import EventState, Happening, WebhookEvent
+from alsohere.domain.erasure import without_user
+from alsohere.domain.webhook import SERVER, SNAPSHOT_NEEDED, EventState, Happening, WebhookEvent
 from alsohere.errors import Refusal
 
 MOST_KEPT = 20_000  # beyond that the oldest are forgotten
@@ -34,8 +35,9 @@ class MemoryWebhooks:
             del self._events[old]
         done(self._id)
 
-    def prune(self, before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
-        old = [event.id for event in self._events.values() if event.at < before_ms][:most]
+    def prune(self, before_ms: int, owed_before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
+        until_ms = {"pending": min(before_ms, owed_before_ms)}
+        old = [event.id for event in self._events.values() if event.at < until_ms.get(event.state, before_ms)][:most]
         for event_id in old:
             del self._events[event_id]
         done(len(old))
@@ -55,6 +57,25 @@ class MemoryWebhooks:
             )
         self._replays += bool(chosen)
         return len(chosen)
+
+    def about(self, user: str) -> list[WebhookEvent]:
+        """Every event that names a user, oldest first."""
+        every = self._events.values()
+        return [one for one in every if without_user(one.subject, bytes(one.data), user) != bytes(one.data)]
+
+    def erase(self, user: str, at_ms: int) -> int:
+        """Remove what is theirs, and take their name from the rest; returns how many those were."""
+        named = self.about(user)
+        for event in named:
+            left = without_user(event.subject, bytes(event.data), user)
+            if left is None:
+                del self._events[event.id]
+            else:
+                self._events[event.id] = msgspec.structs.replace(event, data=msgspec.Raw(left))
+        if any(event.state == "pending" for event in named):
+            self.write([Happening(at_ms, SNAPSHOT_NEEDED, SERVER, msgspec.Raw(b'{"reason":"erased"}'))], lambda _: None)
+            self._replays += 1
+        return len(named)
 
     async def replays(self) -> int:
         return self._replays

@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from alsohere.domain.lock import Audit
+from alsohere.domain.offline import Errand, Subscription
+from alsohere.domain.webhook import WebhookEvent
 from alsohere.notices import Entry, Notice, Preferences
 
 ERASED_USER = "~erased"
@@ -96,18 +98,20 @@ class Erasure(msgspec.Struct, frozen=True):
 
 class Erased(msgspec.Struct, frozen=True):
     """What an erasure did: visits and entries of the inbox that are gone; lines of the locks' audit, and notifications that the
-    user wrote, that no longer say who it was.
+    user wrote, that no longer say who it was; events for the application that are gone, or no longer say it.
     """
 
     visits: int
     lock_audit: int
     inbox: int = 0
     sent: int = 0
+    events: int = 0
 
 
 class UserData(msgspec.Struct, omit_defaults=True, frozen=True):
     """Everything that is kept about a user: where they were, and who took which lock from whom; what they were sent, what they
-    wrote, which topics they follow, and what they do not want to hear of.
+    wrote, which topics they follow, and what they do not want to hear of; by which URLs and browsers they are reached, what goes
+    or went to them by these, and what the application is or was told of them.
     """
 
     user: str
@@ -117,6 +121,10 @@ class UserData(msgspec.Struct, omit_defaults=True, frozen=True):
     sent: list[Notice] = []
     follows: list[str] = []
     preferences: Preferences | None = None
+    apprise: list[str] = []
+    browsers: list[Subscription] = []
+    errands: list[Errand] = []
+    events: list[WebhookEvent] = []
 
 
 class CompletionBucket(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ GONE = 410
 GIVE_UP_MS = 3 * 86_400_000
 LEAST_ATTEMPTS = 5  # also of what is told again after that time, or was left by a server that was stopped for so long
 FIRST_RETRY_MS, LAST_RETRY_MS = 1_000, 86_400_000
+OWED_MS = GIVE_UP_MS + LAST_RETRY_MS  # by then it was taken or given up, if anybody tried
 MOST_TOLD = 200  # characters of an error
 
 EventState = Literal["pending", "delivered", "given_up"]

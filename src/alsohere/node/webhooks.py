@@ -18,7 +18,7 @@ import msgspec
 
 from alsohere.domain.lock import LockRecord, Outcome
 from alsohere.domain.reading import RecordedRooms
-from alsohere.domain.webhook import EVENTS, SERVER, SNAPSHOT_NEEDED, Happening, Snapshot, lock_events
+from alsohere.domain.webhook import EVENTS, OWED_MS, SERVER, SNAPSHOT_NEEDED, Happening, Snapshot, lock_events
 from alsohere.errors import Refusal, Unavailable
 from alsohere.facts import Member, Person
 from alsohere.node.waiting import outcome_of
@@ -78,8 +78,9 @@ class Webhooks:
         self._noted = 0  # of this life; those up to `_kept` are written, the last of them as `_last_id`
         self._kept = 0
         self._last_id = 0
+        self._foreign: list[tuple[int, int]] = []  # (after so many of ours, so many ids that others were given: by an erasure)
         self._write_s: float | None = None
-        self._prune_s = 0.0
+        self._prune_s: float | None = None
         self._away = False
         self._positions: list[tuple[int, asyncio.Future[int]]] = []
 
@@ -162,18 +163,19 @@ class Webhooks:
 
     def due_s(self) -> float | None:
         """When `advance` will have something to do."""
-        return self._write_s
+        return min((due for due in (self._write_s, self._prune_s) if due is not None), default=None)
 
     def advance(self, now_s: float) -> None:
-        """Write what waits."""
-        if self._write_s is None or now_s < self._write_s or self._store is None:
+        """Write what waits, and remove what is old."""
+        if self._store is None:
             return
-        self._write_s = None
-        if now_s >= self._prune_s:
+        if self._prune_s is not None and now_s >= self._prune_s:
             self._prune_s = now_s + PRUNE_S
-            before_ms = self._node.clock.wall_ms() - int(self._rules.retention_s * 1000)
-            self._store.prune(before_ms, PRUNE_SLICE, self._pruned)
-        self._write(now_s)
+            wall_ms = self._node.clock.wall_ms()
+            self._store.prune(wall_ms - int(self._rules.retention_s * 1000), wall_ms - OWED_MS, PRUNE_SLICE, self._pruned)
+        if self._write_s is not None and now_s >= self._write_s:
+            self._write_s = None
+            self._write(now_s)
 
     def _write(self, now_s: float) -> None:
         if self._writing:
@@ -199,6 +201,9 @@ class Webhooks:
             return
         self._away = False
         self.written += len(self._writing)
+        foreign = answer - len(self._writing) - self._last_id
+        if foreign and self._kept:
+            self._foreign.append((self._kept, foreign))
         self._kept += len(self._writing)
         self._last_id = answer
         self._writing = []
@@ -212,7 +217,8 @@ class Webhooks:
 
     def _pruned(self, answer: int | Refusal) -> None:
         if isinstance(answer, int) and answer >= PRUNE_SLICE:
-            self._prune_s = self._node.clock.now_s()
+            self._prune_s = self._node.clock.now_s() + WRITE_S
+            self._node.wake()
 
     def _write_in(self, seconds: float) -> None:
         self._write_s = self._node.clock.now_s() + seconds
@@ -257,12 +263,15 @@ class Webhooks:
     async def _position(self, noted: int) -> int:
         """The id of an event of this life, by its number, when it is written."""
         if noted <= self._kept:
-            return self._last_id - (self._kept - noted)
+            return self._id_of(noted)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._positions.append((noted, future))
         if not self._writing:
             self._write_in(0.0)
         return await future
+
+    def _id_of(self, noted: int) -> int:
+        return self._last_id - (self._kept - noted) - sum(ids for kept, ids in self._foreign if noted <= kept)
 
     def _tell_positions(self, refusal: Refusal | None) -> None:
         told, self._positions = self._positions, []
@@ -272,7 +281,7 @@ class Webhooks:
             if refusal is not None:
                 future.set_exception(refusal)
             elif noted <= self._kept:
-                future.set_result(self._last_id - (self._kept - noted))
+                future.set_result(self._id_of(noted))
             else:
                 self._positions.append((noted, future))
 

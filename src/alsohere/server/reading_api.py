@@ -107,11 +107,11 @@ class ReadingApi:
         return DaysAnswer(await self._node.history.days(day_of(day_number(from_ms)), day_of(day_number(to_ms - 1))))
 
     async def user_data(self, asked: UserAsked) -> UserData:
-        """Everything that is kept about a user: their visits, and the lines of locks' audits that name them."""
+        """Everything that is kept about a user, as `alsohere export` prints it."""
         return await self._node.history.about(_user_of(asked))
 
     async def erase_user_data(self, asked: UserAsked) -> Erased:
-        """Erase what is kept about a user: visits are removed, audits no longer say who it was.
+        """Erase what is kept about a user: what is theirs is removed, what belongs to others too no longer says who it was.
 
         Visits that go on are forgotten; what the user does in these rooms is kept again from when they next enter. Erasing
         twice is erasing once.

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alsohere.backends.sql import inbox_persons, persons
+from alsohere.backends.sql import inbox_persons, persons, webhook_persons
 from alsohere.backends.sql.schema import DAYS, ERASURES, VISITS
 from alsohere.backends.sql.store import Store
 from alsohere.domain.history import (
@@ -140,7 +140,10 @@ class SqlHistory:
         sent = await self._reader.ask(partial(inbox_persons.sent_by, user))
         for start in range(0, len(sent), persons.SLICE):
             await self._writer.ask(partial(inbox_persons.anonymise, user, sent[start : start + persons.SLICE]))
-        return Erased(len(keys), lines, entries, len(sent))
+        events = [event.id for event in await self._reader.ask(partial(webhook_persons.about, user))]
+        for start in range(0, len(events), persons.SLICE):
+            await self._writer.ask(partial(webhook_persons.erase, user, events[start : start + persons.SLICE], at_ms))
+        return Erased(len(keys), lines, entries, len(sent), len(events))
 
     async def about(self, user: str) -> UserData:
         return await self._reader.ask(partial(persons.about, user))

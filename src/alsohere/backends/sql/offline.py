@@ -14,11 +14,11 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, union, update
 
 from alsohere.backends.sql import follows
-from alsohere.backends.sql.notices import MARKS, NOTICE, I, N, notice_of, upsert
+from alsohere.backends.sql.notices import IDS, MARKS, NOTICE, I, N, notice_of, upsert
 from alsohere.backends.sql.schema import CHANNELS, INBOX, NOTIFICATIONS, OUTGOING, SUBSCRIPTIONS
 from alsohere.backends.sql.store import Store
 from alsohere.domain.inbox import NEW
-from alsohere.domain.offline import Case, Channel, Errand, Subscription
+from alsohere.domain.offline import NOBODY, Case, Channel, Errand, Subscription
 from alsohere.errors import LimitReached
 from alsohere.notices import Marks, Notice, Preferences
 
@@ -37,6 +37,7 @@ _CHANGE = (
     .where(O.id == bindparam("of_id"))
     .values({name: bindparam(f"to_{name}") for name in ("target", "attempts", "next_ms", "done_ms", "error")})
 )
+_WHOSE = select(O.user_id, O.notification).where(O.id.in_(IDS))
 _REACHABLE = (
     union(select(C.user_id).where(C.user_id > bindparam("after")), select(S.user_id).where(S.user_id > bindparam("after")))
     .order_by("user_id")
@@ -92,6 +93,13 @@ def errand_row(errand: Errand) -> dict[str, Any]:
     return row
 
 
+def about(user: str, connection: Connection) -> tuple[list[str], list[Subscription], list[Errand]]:
+    """Everything that is kept of a user's other ways: their URLs and browsers, and every errand, also those that are done."""
+    urls, subscriptions = _ways([user], connection)
+    errands = [_errand(row) for row in connection.execute(select(*_ERRAND).where(O.user_id == user).order_by(O.id))]
+    return list(urls.get(user, ())), subscriptions.get(user, []), errands
+
+
 # -- Jobs --------------------------------------------------------------------------------------------------------------
 
 
@@ -103,25 +111,31 @@ def _take(channel: Channel, now_ms: int, most: int, connection: Connection) -> l
     size, marked = len(_ERRAND), len(_ERRAND) + 1
     cases = []
     for row in rows:
-        errand_id, due_ms, user, notification, way, target, attempts, next_ms, done_ms, error = row[:size]
-        errand = Errand(
-            id=errand_id,
-            due_ms=due_ms,
-            user=user,
-            notification=notification,
-            channel=way,
-            target=target,
-            attempts=attempts,
-            next_ms=next_ms,
-            done_ms=done_ms,
-            error=error,
-        )
+        errand = _errand(row[:size])
+        user = errand.user
         after = marked + len(MARKS)
         notice = None if row[after] is None else notice_of(row[after + 1 :])
         marks = Marks(*row[marked:after]) if row[size] is not None else _untouched(notice)
         reached = urls.get(user, ()), tuple(subscriptions.get(user, ()))
         cases.append(Case(errand, notice, marks, wishes.get(user, Preferences()), *reached))
     return cases
+
+
+def _errand(row: Sequence[Any]) -> Errand:
+    """From the columns of _ERRAND."""
+    errand_id, due_ms, user, notification, way, target, attempts, next_ms, done_ms, error = row
+    return Errand(
+        id=errand_id,
+        due_ms=due_ms,
+        user=user,
+        notification=notification,
+        channel=way,
+        target=target,
+        attempts=attempts,
+        next_ms=next_ms,
+        done_ms=done_ms,
+        error=error,
+    )
 
 
 def _untouched(notice: Notice | None) -> Marks | None:
@@ -151,8 +165,12 @@ def _settle(errands: Sequence[Errand], new: Sequence[Errand], connection: Connec
     ]
     if changes:
         connection.execute(_CHANGE, changes)
-    if new:
-        connection.execute(insert(OUTGOING), [errand_row(errand) for errand in new])
+    if new:  # but for who was erased since: what these came of is gone
+        ids = {"ids": [errand.id for errand in errands]}
+        kept = {(row.user_id, row.notification) for row in connection.execute(_WHOSE, ids)}
+        rows = [errand_row(one) for one in new if {(one.user, one.notification), (NOBODY, one.notification)} & kept]
+        if rows:
+            connection.execute(insert(OUTGOING), rows)
 
 
 def _prune(before_ms: int, most: int, connection: Connection) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, case, delete, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alsohere.backends.sql import inbox_persons
+from alsohere.backends.sql import inbox_persons, webhook_persons
 from alsohere.backends.sql.schema import ERASURES, LOCK_AUDIT, VISITS
 from alsohere.domain.history import ERASED_USER, UserData, Visit
 from alsohere.domain.lock import Audit
@@ -56,7 +56,7 @@ def about(user: str, connection: Connection) -> UserData:
         for row in connection.execute(_AUDIT_OF, {"user": user})
     ]
     inbox = inbox_persons.about(user, connection)
-    return UserData(user, visits, audit, *inbox)
+    return UserData(user, visits, audit, *inbox, events=webhook_persons.about(user, connection))
 
 
 def note_erasure(user: str, at_ms: int, connection: Connection) -> int:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from alsohere.backends.sql import inbox_persons, persons
+from alsohere.backends.sql import inbox_persons, persons, webhook_persons
 from alsohere.backends.sql.claim import claim_of
 from alsohere.backends.sql.engine import create_engine, database_url
 from alsohere.backends.sql.owner import reason
@@ -107,7 +107,10 @@ def erase(setting: str, user: str, at_ms: int) -> Erased:
     sent = in_transaction(setting, partial(inbox_persons.sent_by, user), reads=True)
     for start in range(0, len(sent), persons.SLICE):
         in_transaction(setting, partial(inbox_persons.anonymise, user, sent[start : start + persons.SLICE]))
-    return Erased(len(keys), lines, entries, len(sent))
+    events = [event.id for event in in_transaction(setting, partial(webhook_persons.about, user), reads=True)]
+    for start in range(0, len(events), persons.SLICE):
+        in_transaction(setting, partial(webhook_persons.erase, user, events[start : start + persons.SLICE], at_ms))
+    return Erased(len(keys), lines, entries, len(sent), len(events))
 
 
 def require_tables(setting: str) -> None:

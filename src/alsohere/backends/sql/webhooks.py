@@ -1,7 +1,8 @@
 """Events for the application in the database: implements `ports.WebhookStore`.
 
 Ids come from a counter of the database, in the very commit that holds the event: what somebody was told of an id is never
-another event's. The jobs at the end are the command line's too.
+another event's. The jobs at the end are the command line's too, which asks nobody whether a server runs: so counters are raised
+in one statement, and not read, raised and written.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from alsohere.backends.sql.notices import upsert
 from alsohere.backends.sql.schema import COUNTERS, WEBHOOK_EVENTS
 from alsohere.backends.sql.store import Store
 from alsohere.domain.webhook import EventState, Happening, WebhookEvent
@@ -47,10 +48,10 @@ class SqlWebhooks:
         self._reader = store.reader
 
     def write(self, happenings: Sequence[Happening], done: Callable[[int | Refusal], None]) -> None:
-        self._writer.submit(partial(_write, happenings), done, len(happenings))
+        self._writer.submit(partial(write, happenings), done, len(happenings))
 
-    def prune(self, before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
-        self._writer.submit(partial(_prune, before_ms, most), done)
+    def prune(self, before_ms: int, owed_before_ms: int, most: int, done: Callable[[int | Refusal], None]) -> None:
+        self._writer.submit(partial(_prune, before_ms, owed_before_ms, most), done)
 
     async def settle(self, events: Sequence[WebhookEvent]) -> None:
         await self._writer.ask(partial(_settle, events))
@@ -83,7 +84,7 @@ def replay(from_id: int | None, from_ms: int | None, connection: Connection) -> 
     again = {"attempts": 0, "next_ms": W.at_ms, "delivered_ms": None, "given_up_ms": None, "error": None}
     count = connection.execute(update(WEBHOOK_EVENTS).where(*which).values(again)).rowcount
     if count:  # a server that runs sees this, and looks for them
-        upsert(connection, COUNTERS, "name", {"name": REPLAYS, "value": _counter(REPLAYS, connection) + 1})
+        count_up(REPLAYS, 1, connection)
     return count
 
 
@@ -91,11 +92,12 @@ def log(state: EventState | None, before: int | None, limit: int, connection: Co
     """The newest events, newest first."""
     which = (*(_STATES[state] if state is not None else ()), *((W.id < before,) if before is not None else ()))
     rows = connection.execute(select(WEBHOOK_EVENTS).where(*which).order_by(W.id.desc()).limit(limit))
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
-def _write(happenings: Sequence[Happening], connection: Connection) -> int:
-    first = _counter(IDS, connection) + 1
+def write(happenings: Sequence[Happening], connection: Connection) -> int:
+    """Keep events; returns the id of the last one."""
+    last = count_up(IDS, len(happenings), connection)
     rows = [
         {
             "id": event_id,
@@ -106,11 +108,9 @@ def _write(happenings: Sequence[Happening], connection: Connection) -> int:
             "attempts": 0,
             "next_ms": one.at_ms,
         }
-        for event_id, one in enumerate(happenings, first)
+        for event_id, one in enumerate(happenings, last - len(happenings) + 1)
     ]
     connection.execute(insert(WEBHOOK_EVENTS), rows)
-    last = first + len(rows) - 1
-    upsert(connection, COUNTERS, "name", {"name": IDS, "value": last})
     return last
 
 
@@ -129,21 +129,31 @@ def _settle(events: Sequence[WebhookEvent], connection: Connection) -> None:
     connection.execute(_SETTLE, rows)
 
 
-def _prune(before_ms: int, most: int, connection: Connection) -> int:
-    old = select(W.id).where(W.at_ms < before_ms).order_by(W.at_ms).limit(most)
+def _prune(before_ms: int, owed_before_ms: int, most: int, connection: Connection) -> int:
+    is_over = or_(W.delivered_ms.is_not(None), W.given_up_ms.is_not(None), W.at_ms < owed_before_ms)
+    old = select(W.id).where(W.at_ms < before_ms, is_over).order_by(W.at_ms).limit(most)
     return connection.execute(delete(WEBHOOK_EVENTS).where(W.id.in_(old))).rowcount
 
 
 def _found(which: Sequence[ColumnElement[bool]], limit: int, connection: Connection) -> list[WebhookEvent]:
     rows = connection.execute(select(WEBHOOK_EVENTS).where(*which).order_by(W.id).limit(limit))
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
+
+
+def count_up(name: str, by: int, connection: Connection) -> int:
+    """Raise a counter; returns what it is now, and for nobody else."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = dialect.insert(COUNTERS).values(name=name, value=by)
+    connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"value": COUNTERS.c.value + row.excluded.value}))
+    return _counter(name, connection)
 
 
 def _counter(name: str, connection: Connection) -> int:
     return connection.execute(select(COUNTERS.c.value).where(COUNTERS.c.name == name)).scalar_one_or_none() or 0
 
 
-def _event(row: Any) -> WebhookEvent:
+def event_of(row: Any) -> WebhookEvent:
+    """The event of a row."""
     state: EventState = "pending" if row.delivered_ms is None else "delivered"
     return WebhookEvent(
         id=row.id,
