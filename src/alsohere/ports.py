@@ -215,7 +215,7 @@ class InboxStore(Protocol):
         Args:
             before_ms: what was sent from then on is kept.
             after: ids above this one; 0 at first.
-            most: looks at so many.
+            most: looks at so many, or at fewer if these have much to be removed.
             done: gets the `after` to go on with, None at the end.
         """
 

@@ -11,6 +11,7 @@ import pytest
 from alsohere.backends.memory_history import MemoryHistory
 from alsohere.backends.memory_inbox import MemoryInbox
 from alsohere.backends.memory_locks import MemoryLocks
+from alsohere.backends.sql import inbox_changes
 from alsohere.backends.sql.history import SqlHistory
 from alsohere.backends.sql.inbox import SqlInbox
 from alsohere.backends.sql.store import Store
@@ -184,6 +185,23 @@ async def test_what_is_old_and_done_with_goes(url: str):
         assert await ids(inbox, "bob", 3000, state="all") == [kept[1].id]
         assert await ids(inbox, "ann", 3000) == [kept[1].id, half.id, kept[0].id]
         assert await ids(inbox, "dia", 3000, state="all") == [kept[3].id, kept[1].id]
+
+
+@asynchronous
+async def test_a_look_removes_no_more_than_one_job_can(durable_url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(inbox_changes, "MOST_REMOVED", 3)
+    async with opened(durable_url) as inbox:
+        people = ["ann", "bob", "cem", "dan", "eve"]
+        sizes = [2, 2, 5, 1, 1]
+        for size in sizes:
+            await sent(inbox, draft(*people[:size]))
+        for user in people:
+            await told(inbox.mark, user, READ, NOW)
+        cursors: list[int | None] = [0]
+        while cursors[-1] is not None:
+            cursors.append(await told(inbox.prune, LATER, cursors[-1], 500))
+        assert cursors == [0, 1, 2, 3, None]
+        assert [await inbox.notice(one) for one in range(1, 6)] == [None] * 5
 
 
 @asynchronous

@@ -80,8 +80,10 @@ _SLICE = (
     .order_by(N.id)
     .limit(bindparam("most"))
 )
+_FIRST_ROWS = select(I.id).where(I.id.in_(IDS)).order_by(I.id).limit(bindparam("most"))
 _CLEAR_DONE = delete(INBOX).where(I.id.in_(IDS), or_(I.read_ms.is_not(None), I.archived_ms.is_not(None)))
 _REMOVE = delete(NOTIFICATIONS).where(N.id.in_(IDS))
+MOST_REMOVED = 20_000  # rows of one job; what one notification has, if that is more: it takes a second for half a million
 _encode = msgspec.json.Encoder().encode
 _ABANDONED = select(N.id).where(N.id.in_(IDS), ~exists().where(I.id == N.id))
 
@@ -221,6 +223,9 @@ def prune(before_ms: int, after: int, most: int, connection: Connection) -> int 
     """`ports.InboxStore.prune`."""
     rows = connection.execute(_SLICE, {"after": after, "most": most}).all()
     fates = {row.id: pruned(*row[1:5], before_ms, recalled=row.recalled_ms is not None) for row in rows}
+    up_to = _fits([notice_id for notice_id, fate in fates.items() if fate != "nothing"], connection)
+    if up_to is not None:
+        fates = {notice_id: fate for notice_id, fate in fates.items() if notice_id <= up_to}
     over = [notice_id for notice_id, fate in fates.items() if fate == "all"]
     done = [notice_id for notice_id, fate in fates.items() if fate == "done"]
     for some in slices(done):
@@ -230,4 +235,14 @@ def prune(before_ms: int, after: int, most: int, connection: Connection) -> int 
         connection.execute(CLEAR, {"ids": some})
         connection.execute(_REMOVE, {"ids": some})
     more = len(rows) == most and any(row.created_ms < before_ms for row in rows)
-    return rows[-1].id if more else None
+    return up_to if up_to is not None else rows[-1].id if more else None
+
+
+def _fits(ids: list[int], connection: Connection) -> int | None:
+    """Up to which of these there is no more in inboxes than one job can remove; None: up to the last."""
+    if not ids:
+        return None
+    found = connection.execute(_FIRST_ROWS, {"ids": ids, "most": MOST_REMOVED + 1}).scalars().all()
+    if len(found) <= MOST_REMOVED:
+        return None
+    return max((notice_id for notice_id in ids if notice_id < found[-1]), default=ids[0])

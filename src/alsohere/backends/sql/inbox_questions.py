@@ -28,7 +28,7 @@ from alsohere.backends.sql.notices import (
     notice_of,
     slices,
 )
-from alsohere.backends.sql.schema import NOTIFICATIONS
+from alsohere.backends.sql.schema import INBOX, NOTIFICATIONS
 from alsohere.domain.attention import is_muted
 from alsohere.domain.inbox import NEW, is_over, listed
 from alsohere.domain.inbox import unread as counted
@@ -38,10 +38,15 @@ _IS_UNREAD = (I.read_ms.is_(None), I.archived_ms.is_(None))
 _UNREAD = (
     select(I.user_id, I.category, func.count())
     .where(I.user_id.in_(USERS), *_IS_UNREAD, *is_open(I))
+    .with_hint(INBOX, "INDEXED BY ix_inbox_unread", "sqlite")
     .group_by(I.user_id, I.category)
 )
 _OPEN_BROADCASTS = BROADCASTS.where(*is_open(N)).order_by(N.id)
-_TOUCHED = select(I.user_id, I.id).where(I.user_id.in_(USERS), I.broadcast.is_not(None))
+_TOUCHED = (
+    select(I.user_id, I.id)
+    .where(I.user_id.in_(USERS), I.broadcast.is_not(None))
+    .with_hint(INBOX, "INDEXED BY ix_inbox_broadcast", "sqlite")
+)
 _IN_STATE: dict[EntryState, tuple[ColumnElement[bool], ...]] = {
     "inbox": (I.archived_ms.is_(None),),
     "unread": _IS_UNREAD,
@@ -70,6 +75,7 @@ def _waiting() -> Select[Any]:
     undelivered = (
         select(I.user_id, I.id, place)
         .where(I.user_id.in_(USERS), *_IS_UNREAD, I.delivered_ms.is_(None), I.id > bindparam("after"), *is_open(I))
+        .with_hint(INBOX, "INDEXED BY ix_inbox_unread", "sqlite")
         .subquery()
     )
     mine = undelivered.c

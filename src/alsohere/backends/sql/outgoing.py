@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, null, select
+from sqlalchemy import Connection, bindparam, insert, literal, null, select
 
 from alsohere.backends.sql import follows
 from alsohere.backends.sql.notices import N, insert_all, receiver_row, row_of, slices, stored_key, upsert
@@ -20,7 +20,7 @@ from alsohere.backends.sql.offline import errand_row
 from alsohere.backends.sql.schema import COUNTERS, FOLLOWS, INBOX, NOTIFICATIONS, OUTGOING
 from alsohere.domain.attention import is_muted
 from alsohere.domain.inbox import NEW, noticed
-from alsohere.domain.offline import Routes, first_errands
+from alsohere.domain.offline import UNDECIDED, Routes, first_errands
 from alsohere.errors import Refusal
 from alsohere.notices import Draft, Notice, Preferences, Sent
 from alsohere.ports import PreferencesStep
@@ -38,7 +38,14 @@ def _to_followers() -> Any:
     return insert(INBOX).from_select([INBOX.c.user_id, INBOX.c.broadcast, *columns], followers)
 
 
-_TO_FOLLOWERS = _to_followers()
+def _errands_of_followers() -> Any:
+    given = {name: bindparam(f"new_{name}", type_=OUTGOING.c[name].type) for name in ("due_ms", "notification")}
+    columns = {"user_id": FOLLOWS.c.user_id, **given, "next_ms": given["due_ms"], "channel": literal(UNDECIDED)}
+    columns["attempts"] = literal(0)
+    return insert(OUTGOING).from_select(list(columns), select(*columns.values()).where(*follows.OF_TOPIC))
+
+
+_TO_FOLLOWERS, _ERRANDS_OF_FOLLOWERS = _to_followers(), _errands_of_followers()
 
 
 class Outgoing:
@@ -136,13 +143,14 @@ class _Writing:
             to, wishes = self._address(notice)
         else:
             self._rows += [receiver_row(notice, user, NEW) for user in to]
-        self._errands += [errand_row(errand) for errand in first_errands(self._routes, notice, to)]
+            self._errands += [errand_row(errand) for errand in first_errands(self._routes, notice, to)]
         muted = frozenset(user for user in to if user in wishes and is_muted(notice, wishes[user])) if wishes else frozenset()
         return Sent(notice_id, to, muted, notice)
 
     def _address(self, notice: Notice) -> tuple[tuple[str, ...], dict[str, Preferences]]:
         asked = {"topic": notice.topic, "sender": follows.NOBODY if notice.sender is None else notice.sender.id}
         row = {"id": notice.id, "category": notice.category, "starts_ms": notice.starts_at, "expires_ms": notice.expires_at}
+        row |= {"notification": notice.id, "due_ms": self._routes.due_ms(notice)}
         self._to_followers.append(asked | {f"new_{name}": value for name, value in row.items()})
         wishes = follows.wishes_of_followers(asked, self._connection) if self._somebody_mutes else {}
         return follows.receivers(asked, self._connection), wishes
@@ -155,3 +163,5 @@ class _Writing:
             self._connection.execute(insert(OUTGOING), self._errands)
         for address in self._to_followers:
             self._connection.execute(_TO_FOLLOWERS, address)
+            if address["new_due_ms"] is not None:
+                self._connection.execute(_ERRANDS_OF_FOLLOWERS, address)
