@@ -41,9 +41,13 @@ def _place(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 )
 def replay_events(start: tuple[int | None, int | None]) -> None:
     """Have events sent again; a running server begins within seconds, another when it starts."""
-    from alsohere.backends.sql.webhooks import replay
+    from alsohere.backends.sql.webhooks import FIRST, replay
 
-    click.echo(f"{_in_database(partial(replay, *start))} events are sent again.")
+    count, after = 0, FIRST
+    while after is not None:
+        some, after = _in_database(partial(replay, *start, after))
+        count += some
+    click.echo(f"{count} events are sent again.")
 
 
 @webhooks.command("log")

@@ -108,6 +108,17 @@ async def test_a_replay_makes_them_pending_again_and_says_that_there_was_one(url
 
 
 @asynchronous
+async def test_a_replay_of_much_is_many_small_ones(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(webhooks, "REPLAY_SLICE", 2)
+    async with opened(url) as store:
+        await told(store.write, [happening(at_ms=at_ms) for at_ms in range(8)])
+        most = (await store.pending(0, 10))[:7]
+        await store.settle([ended(event, state="delivered", delivered_at=9) for event in most])
+        assert (await store.replay(None, 2), await store.replay(3, None)) == (5, 0)
+        assert ids(await store.pending(0, 10)) == [3, 4, 5, 6, 7, 8]
+
+
+@asynchronous
 async def test_what_is_old_is_removed_a_slice_at_a_time(url: str):
     async with opened(url) as store:
         await told(store.write, [happening(at_ms=at_ms) for at_ms in (10, 20, 30)])

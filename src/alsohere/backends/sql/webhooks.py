@@ -21,6 +21,8 @@ from alsohere.domain.webhook import EventState, Happening, WebhookEvent
 from alsohere.errors import Refusal
 
 IDS, REPLAYS = "webhook", "webhook_replay"  # counters
+REPLAY_SLICE = 5_000
+FIRST: int | None = 0  # the `after` that a replay begins with
 
 W = WEBHOOK_EVENTS.c
 _PENDING = (W.delivered_ms.is_(None), W.given_up_ms.is_(None))
@@ -57,7 +59,11 @@ class SqlWebhooks:
         await self._writer.ask(partial(_settle, events))
 
     async def replay(self, from_id: int | None, from_ms: int | None) -> int:
-        return await self._writer.ask(partial(replay, from_id, from_ms))
+        count, after = 0, FIRST
+        while after is not None:
+            some, after = await self._writer.ask(partial(replay, from_id, from_ms, after))
+            count += some
+        return count
 
     async def replays(self) -> int:
         return await self._reader.ask(partial(_counter, REPLAYS))
@@ -76,16 +82,22 @@ class SqlWebhooks:
 # -- Jobs --------------------------------------------------------------------------------------------------------------
 
 
-def replay(from_id: int | None, from_ms: int | None, connection: Connection) -> int:
-    """Have events sent again that were delivered or given up; returns how many."""
-    which: list[ColumnElement[bool]] = [W.delivered_ms.is_not(None) | W.given_up_ms.is_not(None)]
+def replay(from_id: int | None, from_ms: int | None, after: int | None, connection: Connection) -> tuple[int, int | None]:
+    """Have events sent again that were delivered or given up: at most REPLAY_SLICE of them, as others want to write too.
+
+    Returns:
+        How many, and the `after` to go on with; None: that is all.
+    """
+    which: list[ColumnElement[bool]] = [W.delivered_ms.is_not(None) | W.given_up_ms.is_not(None), W.id > (after or 0)]
     which += [W.id >= from_id] if from_id is not None else []
     which += [W.at_ms >= from_ms] if from_ms is not None else []
+    ids = connection.execute(select(W.id).where(*which).order_by(W.id).limit(REPLAY_SLICE)).scalars().all()
+    if not ids:
+        return 0, None
     again = {"attempts": 0, "next_ms": W.at_ms, "delivered_ms": None, "given_up_ms": None, "error": None}
-    count = connection.execute(update(WEBHOOK_EVENTS).where(*which).values(again)).rowcount
-    if count:  # a server that runs sees this, and looks for them
-        count_up(REPLAYS, 1, connection)
-    return count
+    count = connection.execute(update(WEBHOOK_EVENTS).where(*which, W.id <= ids[-1]).values(again)).rowcount
+    count_up(REPLAYS, 1, connection)  # a server that runs sees this, and looks for them
+    return count, ids[-1] if len(ids) == REPLAY_SLICE else None
 
 
 def log(state: EventState | None, before: int | None, limit: int, connection: Connection) -> list[WebhookEvent]:
