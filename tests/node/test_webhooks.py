@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from alsohere.backends.memory_webhooks import MemoryWebhooks
+from alsohere.domain.inbox import shown
 from alsohere.domain.webhook import OWED_MS, Happening
 from alsohere.errors import ConfigError, Refusal, Unavailable
 from alsohere.node import webhooks
 from alsohere.node.webhooks import WebhookRules
-from alsohere.notices import Draft
-from support.loop import asynchronous, until
+from alsohere.notices import Draft, Entry, Marks, Notice
+from support.loop import asynchronous, turns, until
 from support.simulation import SimulatedClient, World
 
 ON = WebhookRules(enabled=True)
@@ -166,6 +167,30 @@ async def answered(site: Site) -> Any:
     if isinstance(results[0], Refusal):
         raise results[0]
     return results[0]
+
+
+@asynchronous
+async def test_a_notification_for_the_application_is_told_once_however_long_the_database_is_away() -> None:
+    site = Site()
+    site.client("ann")
+    await site.told()
+    site.store.away = True
+    hooks, answers = site.world.node.webhooks, []
+    notification = shown(Entry(Notice(id=7, category="message", audience="users", created_at=0), Marks()), "silent")
+
+    async def tell() -> None:
+        await hooks.pending("bob", notification)
+        answers.append("told")
+
+    site.world.node.spawn(tell())
+    await until(lambda: hooks._positions)
+    site.world.pass_time(30.0)
+    await turns()
+    assert answers == []
+    site.store.away = False
+    site.world.pass_time(2.0)
+    await until(lambda: answers)
+    assert [what for what, _ in await site.told()].count("notification.pending") == 1
 
 
 @asynchronous

@@ -82,7 +82,7 @@ class Webhooks:
         self._write_s: float | None = None
         self._prune_s: float | None = None
         self._away = False
-        self._positions: list[tuple[int, asyncio.Future[int]]] = []
+        self._positions: list[tuple[int, asyncio.Future[int], bool]] = []
 
     @property
     def waiting(self) -> int:
@@ -132,12 +132,14 @@ class Webhooks:
             user: whom; None: it is for everyone.
             notification: what.
 
+        It waits while the database is away: the event waits too, and whoever came again would have it told twice.
+
         Raises:
-            Unavailable: that could not be written.
+            Unavailable: too much waited, and it was lost.
         """
         subject = "server" if user is None else f"user:{user}"
         self._put("notification.pending", subject, {"user": user, "notification": notification})
-        await self._position(self._noted)
+        await self._position(self._noted, is_patient=True)
 
     def _put(self, kind: str, subject: str, data: dict[str, Any]) -> None:
         self.begin()
@@ -157,7 +159,7 @@ class Webhooks:
         self._node.log.error("the database is away for too long: %d webhook events are dropped", len(self._waiting))
         self._waiting.clear()
         self._noted = self._kept + len(self._writing)
-        self._tell_positions(Unavailable("Events were lost; ask again."))
+        self._tell_positions(Unavailable("Events were lost; ask again."), are_lost=True)
 
     # -- Time --------------------------------------------------------------------------------------------------------
 
@@ -260,12 +262,12 @@ class Webhooks:
         locks = [record.shown() for record in records if record.holder is not None]
         return Snapshot(0, online, {room: users for room, users in rooms.items() if room in self._rooms}, locks), self._noted
 
-    async def _position(self, noted: int) -> int:
-        """The id of an event of this life, by its number, when it is written."""
+    async def _position(self, noted: int, *, is_patient: bool = False) -> int:
+        """The id of an event of this life, by its number, when it is written; who is patient waits until the database is back."""
         if noted <= self._kept:
             return self._id_of(noted)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._positions.append((noted, future))
+        self._positions.append((noted, future, is_patient))
         if not self._writing:
             self._write_in(0.0)
         return await future
@@ -273,17 +275,17 @@ class Webhooks:
     def _id_of(self, noted: int) -> int:
         return self._last_id - (self._kept - noted) - sum(ids for kept, ids in self._foreign if noted <= kept)
 
-    def _tell_positions(self, refusal: Refusal | None) -> None:
+    def _tell_positions(self, refusal: Refusal | None, *, are_lost: bool = False) -> None:
         told, self._positions = self._positions, []
-        for noted, future in told:
+        for noted, future, is_patient in told:
             if future.done():
                 continue
-            if refusal is not None:
+            if refusal is not None and (are_lost or not is_patient):
                 future.set_exception(refusal)
             elif noted <= self._kept:
                 future.set_result(self._id_of(noted))
             else:
-                self._positions.append((noted, future))
+                self._positions.append((noted, future, is_patient))
 
 
 def _person(member: Member) -> Person:
