@@ -233,6 +233,18 @@ async def test_silent_in_the_very_room_a_toast_elsewhere_and_nothing_loud_when_m
 
 
 @asynchronous
+async def test_preferences_are_told_in_every_tab_when_they_are_others_than_before() -> None:
+    world = World()
+    ann, second, bob = Reader(world, "ann"), Reader(world, "ann"), Reader(world, "bob")
+    told = {"muted": {"categories": ["reminder"], "topics": ["/p"]}, "quiet": None}
+    for _ in range(2):
+        assert ann.call("inbox:preferences", {"mute": {"categories": ["reminder"], "topics": ["/p"]}}) == {"ok": True, **told}
+        assert second.call("inbox:preferences", {}) == {"ok": True, **told}
+    facts = [[args[0] for name, args in one.events if name == "preferences:changed"] for one in (ann, second, bob)]
+    assert facts == [[told], [told], []]
+
+
+@asynchronous
 async def test_an_edit_is_shown_where_it_is_shown() -> None:
     world = World()
     ann = Reader(world, "ann")

@@ -90,7 +90,7 @@ def _preferences(node: Node, connection: Connection, command: events.InboxPrefer
         if isinstance(result, Refusal):
             answer.refused(result)
         else:
-            answer.ok(preferences_content(result))
+            answer.ok(msgspec.structs.asdict(events.PreferencesChanged.to(result)))
 
     node.inbox.prefer(connection.user.id, step, preferred)
 
@@ -123,12 +123,6 @@ def preferences_step(
         return after
 
     return step
-
-
-def preferences_content(preferences: Preferences) -> dict[str, Any]:
-    """Preferences, as they are answered."""
-    muted = {"categories": sorted(preferences.categories), "topics": sorted(preferences.topics)}
-    return {"muted": muted, "quiet": preferences.quiet}
 
 
 def _follow(node: Node, connection: Connection, command: events.TopicFollow, answer: Answer) -> None:

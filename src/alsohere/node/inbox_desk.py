@@ -47,6 +47,7 @@ from alsohere.notices import (
     Withdrawn,
 )
 from alsohere.ports import InboxStore, PreferencesStep
+from alsohere.wire.events import PreferencesChanged
 from alsohere.wire.socketio import MAIN, encode_fact
 
 if TYPE_CHECKING:
@@ -306,14 +307,24 @@ class InboxDesk:
                 self._tell_all([receipt.sender], "message:receipt", fact)
 
     def prefer(self, user: str, step: PreferencesStep, done: Callable[[Preferences | Refusal], None]) -> None:
-        """Change what a user wants to hear of."""
+        """Change what a user wants to hear of, and tell it in all their tabs."""
+        changed = False
+
+        def taken(before: Preferences) -> Preferences:
+            nonlocal changed
+            after = step(before)
+            changed = after != before
+            return after
 
         def preferred(answer: Preferences | Refusal) -> None:
-            if isinstance(answer, Preferences) and self._connections(user):
-                self._wishes[user] = answer
+            if isinstance(answer, Preferences):
+                if self._connections(user):
+                    self._wishes[user] = answer
+                if changed:
+                    self._tell_all([user], "preferences:changed", PreferencesChanged.to(answer))
             done(answer)
 
-        self.store.prefer(user, step, preferred)
+        self.store.prefer(user, taken, preferred)
 
     # -- Time --------------------------------------------------------------------------------------------------------
 

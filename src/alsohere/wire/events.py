@@ -32,6 +32,7 @@ from alsohere.notices import (
     Notification,
     NotificationChanged,
     NotificationRecalled,
+    Preferences,
     Quiet,
 )
 from alsohere.types import Scalar
@@ -268,6 +269,17 @@ COMMANDS: dict[str, type[msgspec.Struct]] = {
 # -- Facts -------------------------------------------------------------------------------------------------------------
 
 
+class PreferencesChanged(msgspec.Struct, frozen=True):
+    """`preferences:changed`: what the user does not want to hear of now, and when; to every connection of theirs."""
+
+    muted: Mutes
+    quiet: Quiet | None
+
+    @classmethod
+    def to(cls, preferences: Preferences) -> PreferencesChanged:
+        return cls(Mutes(sorted(preferences.categories), sorted(preferences.topics)), preferences.quiet)
+
+
 FACTS: dict[str, type[msgspec.Struct]] = {
     "room:changed": RoomChanged,
     "ranking:changed": RankingChanged,
@@ -281,6 +293,7 @@ FACTS: dict[str, type[msgspec.Struct]] = {
     "notification:recalled": NotificationRecalled,
     "inbox:changed": InboxChanged,
     "inbox:marked": InboxMarked,
+    "preferences:changed": PreferencesChanged,
     "message:receipt": MessageReceipt,
     "token:expiring": TokenExpiring,
 }
