@@ -4,7 +4,7 @@ export { applyChange, applySnapshot, type Applied, type Diff, type Roster } from
 export { PresenceStore, type Connection, type Room, type RoomOptions } from "./core/store.js";
 export type { Channel } from "./core/channel.js";
 export type { RoomEvents, RoomSnapshot } from "./core/copy.js";
-export type { Inbox, InboxEvents, InboxOptions, InboxSnapshot, Marks, Message } from "./core/inbox.js";
+export type { Inbox, InboxEvents, InboxOptions, InboxSnapshot, Marks, Message, PreferenceChanges } from "./core/inbox.js";
 export type { LockEvents, LockSnapshot, Loss } from "./core/lock.js";
 export type { Lock } from "./core/locks.js";
 export type { Ranking, RankingOptions } from "./core/rankings.js";

@@ -224,6 +224,77 @@ test("a visitor has no inbox until they log in", async () => {
   assert.deepEqual([inbox.getSnapshot().status, ids(inbox)], ["live", [1]]);
 });
 
+const wishes = (categories: string[], topics: string[] = [], quiet: object | null = null): object => ({ muted: { categories, topics }, quiet });
+const no = { ok: false, error: { code: "limit", message: "no" } };
+
+async function asked(): Promise<[ChannelStub, Inbox]> {
+  const [channel, inbox] = await opened();
+  void inbox.preferences();
+  await channel.answer("inbox:preferences", wishes(["system"]));
+  return [channel, inbox];
+}
+
+test("what one does not want to hear of is known when it was asked for, and stays right", async () => {
+  const [channel, inbox] = await opened();
+  assert.equal(inbox.getSnapshot().preferences, null);
+  const first = inbox.preferences();
+  await channel.answer("inbox:preferences", wishes(["system"]));
+  assert.deepEqual([await first, inbox.getSnapshot().preferences], [wishes(["system"]), wishes(["system"])]);
+  let told = 0;
+  inbox.subscribe(() => told++);
+  channel.receive("preferences:changed", wishes([], ["/p"])); // by another tab
+  assert.deepEqual([inbox.getSnapshot().preferences, told], [wishes([], ["/p"]), 1]);
+  channel.disconnect();
+  await channel.connect();
+  assert.deepEqual(channel.sent.filter(({ event }) => event === "inbox:preferences").map(({ argument }) => argument), [{}]);
+  channel.sent.find(({ event }) => event === "inbox:preferences")?.reply?.(null, { ok: true, ...wishes(["message"]) });
+  assert.deepEqual(inbox.getSnapshot().preferences, wishes(["message"]));
+});
+
+test("a mute is seen at once, and taken back if it is refused", async () => {
+  const [channel, inbox] = await asked();
+  const quiet = { from: "22:00", to: "07:00", tz: "Europe/Prague" };
+  const first = inbox.preferences({ mute: { categories: ["message"], topics: ["/p"] }, quiet });
+  const second = inbox.preferences({ unmute: { categories: ["system"] } });
+  assert.deepEqual(inbox.getSnapshot().preferences, wishes(["message"], ["/p"], quiet));
+  const [one, two] = channel.sent;
+  one?.reply?.(null, no);
+  await assert.rejects(first, { code: "limit" });
+  assert.deepEqual(inbox.getSnapshot().preferences, wishes([]));
+  two?.reply?.(null, { ok: true, ...wishes(["reminder"]) }); // another tab was here too
+  channel.receive("preferences:changed", wishes(["message"])); // in the same breath
+  await second;
+  assert.deepEqual(inbox.getSnapshot().preferences, wishes(["message"]));
+});
+
+test("without a connection nothing is muted, and what was on its way is taken back", async () => {
+  const [channel, inbox] = await asked();
+  const late = inbox.preferences({ mute: { topics: ["/p"] } });
+  channel.disconnect();
+  channel.sent[0]?.reply?.(new Error("socket has been disconnected"), undefined);
+  await assert.rejects(late);
+  channel.sent = [];
+  await assert.rejects(inbox.preferences({ quiet: null }), { code: "offline" });
+  assert.deepEqual([channel.sent, inbox.getSnapshot().preferences], [[], wishes(["system"])]);
+});
+
+test("somebody else's wishes are not shown to a visitor", async () => {
+  const [channel, inbox] = await asked();
+  channel.disconnect();
+  await channel.connect();
+  for (const { reply } of channel.sent) reply?.(null, { ok: false, error: { code: "forbidden", message: "log in" } });
+  await settled();
+  assert.deepEqual([inbox.getSnapshot().status, inbox.getSnapshot().preferences], ["refused", null]);
+});
+
+test("a topic is marked as one, and nothing else", async () => {
+  const [channel, inbox] = await opened([item(3, { topic: "/p" }), item(2, { topic: "/q" }), item(1, { topic: "/p" })], { unread: { total: 9, by_category: { message: 9 } } });
+  inbox.mark({ upTo: 3, topic: "/p", category: "message", as: "read" });
+  await settled();
+  assert.deepEqual([marks(channel), badge(inbox)], [[{ as: "read", up_to: 3, category: "message", topic: "/p" }], 7]);
+  assert.deepEqual(inbox.getSnapshot().items.map(({ read_at }) => read_at !== undefined), [true, false, true]);
+});
+
 test("following, wishes, messages and their receipts", async () => {
   const [channel, inbox] = await opened();
   const sent = inbox.send({ to: "ben", title: "Hello" });

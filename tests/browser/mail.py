@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from urllib.request import Request, urlopen
+
 from alsohere import AlsoHere
 from alsohere.client import AlsoHereClient
 from support.servers import API_KEY, SECRET, ServerProcess
@@ -19,6 +23,20 @@ def signed_in(user: str, elements: str) -> str:
 def office(site: ServerProcess) -> AlsoHereClient:
     """The back end of `site`."""
     return AlsoHereClient(site.url, API_KEY)
+
+
+def wishes(site: ServerProcess, user: str, after: dict | None = None) -> dict:
+    """What the server has kept of a user's preferences; `after`: when it was told these."""
+    headers = {"X-API-Key": API_KEY, "Content-Type": "application/json"}
+    body = None if after is None else json.dumps(after).encode()
+    url = f"{site.url}/api/v1/users/{user}/preferences"
+    with urlopen(Request(url, body, headers, method="GET" if body is None else "PUT")) as answer:
+        return json.load(answer)
+
+
+def muted(categories: Sequence[str] = (), topics: Sequence[str] = ()) -> dict:
+    """Preferences with nothing but mutes."""
+    return {"muted": {"categories": list(categories), "topics": list(topics)}, "quiet": None}
 
 
 def fill(site: ServerProcess, user: str) -> None:

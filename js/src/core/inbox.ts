@@ -22,6 +22,8 @@ export interface InboxSnapshot {
   readonly status: "waiting" | "live" | "stale" | "refused";
   /** How many marks the server has not heard of. */
   readonly unsent: number;
+  /** What the user does not want to hear of; null until `preferences()` has asked. */
+  readonly preferences: Preferences | null;
   readonly error: Refusal | null;
 }
 
@@ -48,6 +50,13 @@ export type Marks = Kind & (
   | { readonly all: true }
 );
 
+export interface PreferenceChanges {
+  readonly mute?: Mutes;
+  readonly unmute?: Mutes;
+  /** null: none. */
+  readonly quiet?: Quiet | null;
+}
+
 export interface Message {
   readonly to: string | readonly string[];
   readonly title?: string;
@@ -69,8 +78,8 @@ export interface Inbox {
   /** Be notified of what is sent to a topic. */
   follow(topic: string): Promise<void>;
   unfollow(topic: string): Promise<void>;
-  /** What one does not want to hear of; without changes it only asks. */
-  preferences(changes?: { readonly mute?: Mutes; readonly unmute?: Mutes; readonly quiet?: Quiet | null }): Promise<Preferences>;
+  /** What one does not want to hear of; without changes it only asks. A change while the connection is lost is refused. */
+  preferences(changes?: PreferenceChanges): Promise<Preferences>;
   /** Write to somebody. */
   send(message: Message): Promise<{ readonly id: number }>;
   /** Look away; also takes this look's listeners away. */

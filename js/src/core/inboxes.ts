@@ -10,10 +10,11 @@
  */
 import { ask, type Channel, retryMs } from "./channel.js";
 import { Emitter } from "./emitter.js";
-import type { Inbox, InboxEvents, InboxOptions, InboxSnapshot, Kind, Marks } from "./inbox.js";
+import type { Inbox, InboxEvents, InboxOptions, InboxSnapshot, Kind, Marks, PreferenceChanges } from "./inbox.js";
 import { Letters } from "./letters.js";
 import { enqueue, type Which } from "./marking.js";
 import { keep, takeOver } from "./unsent.js";
+import { Wishes } from "./wishes.js";
 import type { Answer, InboxPage, Marking, MessageReceipt, Notification, Preferences, Refusal, Unread } from "./wire.js";
 
 interface View {
@@ -46,6 +47,7 @@ export class Inboxes {
   /** The number of the connection; what belongs to an older one does not count. */
   #line = 0;
   #held: Unread | null = null;
+  #wishes = new Wishes();
 
   constructor(private readonly channel: Channel) {
     const hear = <Fact>(name: string, act: (fact: Fact) => void): void => {
@@ -66,6 +68,7 @@ export class Inboxes {
       else this.#after(() => this.#letters.count(unread));
     });
     hear<Marking & { at: number }>("inbox:marked", (fact) => this.#after(() => this.#letters.mark(fact, fact.at)));
+    channel.on("preferences:changed", (now: Preferences) => this.#after(() => this.#wishes.hear(now)));
     hear<MessageReceipt>("message:receipt", (receipt) => this.#tell("receipt", receipt));
   }
 
@@ -88,10 +91,7 @@ export class Inboxes {
       mark: (marks) => this.#mark(marks),
       follow: (topic) => this.#told("topic:follow", { topic }),
       unfollow: (topic) => this.#told("topic:unfollow", { topic }),
-      preferences: async (changes = {}) => {
-        const { muted, quiet } = await this.#told<Preferences>("inbox:preferences", changes);
-        return { muted, quiet };
-      },
+      preferences: (changes = {}) => this.#prefer(changes),
       send: (message) => this.#told("message:send", message),
       leave: () => {
         for (const off of listening) off();
@@ -132,6 +132,7 @@ export class Inboxes {
   restart(): void {
     this.#begin();
     for (const view of this.#views) this.#load(view, Math.min(MOST, Math.max(view.limit, this.#snapshot(view).items.length)));
+    if (this.#wishes.now) this.#prefer({}).catch(() => this.#after(() => (this.#wishes = new Wishes()))); // it is asked for again when it is wanted
   }
 
   /** The server has said who we are. */
@@ -262,9 +263,25 @@ export class Inboxes {
 
   // -- Saying ------------------------------------------------------------------------------------------------------------
 
-  #told<T = void>(event: string, argument: unknown): Promise<T> {
+  async #prefer(changes: PreferenceChanges): Promise<Preferences> {
+    if (this.#line && !this.channel.connected) throw Object.assign(new Error("not connected"), { code: "offline" });
+    const wishes = this.#wishes;
+    const over = wishes.begin(changes);
+    this.#after(() => {});
+    const { muted, quiet } = await this.#told<Preferences>("inbox:preferences", changes, (answer) => {
+      this.#after(() => {
+        over();
+        if (answer) wishes.hear(answer);
+      });
+    });
+    return { muted, quiet };
+  }
+
+  /** `heard` is told first, and before anything that is heard later; null: refused, or no answer. */
+  #told<T = void>(event: string, argument: unknown, heard?: (answer: T | null) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       ask<T>(this.channel, event, argument, (answer) => {
+        heard?.(answer?.ok ? answer : null);
         if (answer?.ok) resolve(answer);
         else reject(Object.assign(new Error(answer?.error.message ?? "no answer"), answer?.error));
       });
@@ -291,6 +308,7 @@ export class Inboxes {
       hasMore: view.hasMore,
       status: view.status,
       unsent: this.#letters.queue.length,
+      preferences: this.#wishes.now,
       error: view.error,
     }));
   }

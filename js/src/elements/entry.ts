@@ -14,6 +14,9 @@ const ICONS = {
   read: "M5 12.5 10 17.5 19 7",
   unread: "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6Z",
   close: "M6 6 18 18M18 6 6 18",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  left: "M15 5 8 12 15 19",
+  gear: "M4 7h9M17 7h3M15 5v4M4 12h2M10 12h10M8 10v4M4 17h9M17 17h3M15 15v4",
 } as const;
 
 export function icon(name: keyof typeof ICONS): SVGElement {
@@ -30,6 +33,7 @@ export function icon(name: keyof typeof ICONS): SVGElement {
 export function tool(name: keyof typeof ICONS, label: string, act: () => void): HTMLButtonElement {
   const button = make("button", "tool");
   button.type = "button";
+  button.dataset["does"] = name;
   button.append(icon(name));
   button.title = label;
   button.setAttribute("aria-label", label);
@@ -43,6 +47,9 @@ export interface Acts {
   mark(item: Notification, as: "read" | "unread" | "archived"): void;
   toggle(digest: Digest): void;
   markAll(digest: Digest): void;
+  /** There is a menu behind this button; it is about what `of` says at the time. */
+  menu(button: HTMLButtonElement, of: () => Notification | Digest | undefined): void;
+  isMuted(item: Notification): boolean;
 }
 
 export class Entry {
@@ -77,7 +84,7 @@ export class Entry {
     this.root.toggleAttribute("data-inside", inside);
     if (!link) this.#main.setAttribute("aria-expanded", String(expanded));
     this.#write(unread ? `${texts.inbox.isUnread} ` : "", titleOf(item), bodyOf(item), item, now);
-    this.#who.textContent = [senderOf(item), categoryOf(item)].filter(Boolean).join(" · ");
+    this.#about(item, senderOf(item));
     const state = item.archived_at !== undefined ? "archived" : unread ? "unread" : "read";
     if (state !== this.#state) this.#tools.replaceChildren(...this.#buttons(state));
     this.#state = state;
@@ -93,9 +100,9 @@ export class Entry {
     this.#main.setAttribute("aria-expanded", String(digest.open));
     const count = digest.items.filter(isUnread).length;
     this.#write("", texts.inbox.digest(`${count}${digest.more ? "+" : ""}`, plainName({ name: digest.topic, id: "" })), titleOf(newest), newest, now);
-    this.#who.textContent = categoryOf(newest);
+    this.#about(newest);
     if (this.#state !== "digest") {
-      this.#tools.replaceChildren(tool("read", texts.inbox.read, () => this.#digest && this.acts.markAll(this.#digest)));
+      this.#tools.replaceChildren(tool("read", texts.inbox.read, () => this.#digest && this.acts.markAll(this.#digest)), this.#more());
     }
     this.#state = "digest";
   }
@@ -114,6 +121,11 @@ export class Entry {
     this.root.replaceChildren(this.#main, this.#tools);
   }
 
+  #about(item: Notification, sender = ""): void {
+    const text = [sender, categoryOf(item), this.acts.isMuted(item) && texts.inbox.muted].filter(Boolean).join(" · ");
+    if (this.#who.textContent !== text) this.#who.textContent = text;
+  }
+
   #write(unread: string, title: string, body: string, { created_at }: Notification, now: number): void {
     const when = new Date(created_at);
     const words = language(document.documentElement.lang);
@@ -128,8 +140,14 @@ export class Entry {
   #buttons(state: string): HTMLButtonElement[] {
     const act = (name: keyof typeof ICONS, label: string, as: "read" | "unread" | "archived"): HTMLButtonElement =>
       tool(name, label, () => this.#item && this.acts.mark(this.#item, as));
-    if (state === "archived") return [act("back", texts.inbox.back, "unread")];
+    if (state === "archived") return [act("back", texts.inbox.back, "unread"), this.#more()];
     const other = state === "unread" ? act("read", texts.inbox.read, "read") : act("unread", texts.inbox.unread, "unread");
-    return [other, act("archive", texts.inbox.archive, "archived")];
+    return [other, act("archive", texts.inbox.archive, "archived"), this.#more()];
+  }
+
+  #more(): HTMLButtonElement {
+    const button = tool("more", texts.inbox.menu, () => {});
+    this.acts.menu(button, () => this.#digest ?? this.#item);
+    return button;
   }
 }

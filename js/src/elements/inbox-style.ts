@@ -6,7 +6,7 @@ svg { inline-size: 1.35em; block-size: 1.35em; fill: none; stroke: currentColor;
   position: relative; display: grid; place-items: center; inline-size: var(--_size); block-size: var(--_size); padding: 0; margin: 0;
   border: 1px solid transparent; border-radius: 50%; background: none; color: inherit; font: inherit; cursor: pointer;
 }
-.bell:hover, .tool:hover, .entry:hover { background: color-mix(in srgb, currentColor 7%, transparent) }
+.bell:hover, .tool:hover, .letters li:has(.entry:hover) { background: color-mix(in srgb, currentColor 7%, transparent) }
 .bell[data-stale] svg { opacity: .45 }
 .badge {
   position: absolute; inset-block-start: -.15rem; inset-inline-start: 52%; box-sizing: border-box; min-inline-size: 1.15rem; padding: 0 .3em;
@@ -16,8 +16,9 @@ svg { inline-size: 1.35em; block-size: 1.35em; fill: none; stroke: currentColor;
 .badge:empty { display: none }
 :host { --_badge: var(--also-badge, light-dark(#c0273d, #ff8593)); --_on-badge: var(--also-on-badge, light-dark(#fff, #2b0a0f)) }
 .panel { inline-size: min(25rem, calc(100vw - 1rem)); block-size: min(34rem, calc(100dvh - 5rem)); max-block-size: none; padding: 0; overflow: hidden }
-.panel:popover-open { display: grid; grid-template-rows: auto auto minmax(0, 1fr) auto }
+.panel:popover-open { display: flex; flex-direction: column }
 .head { display: flex; align-items: center; gap: .25rem; padding: .6rem .5rem .2rem 1rem }
+.head:has(> :first-child:not([hidden])) { padding-inline-start: .4rem }
 .head .title { flex: 1; margin: 0; font-size: 1.0625rem; font-weight: 650; opacity: 1 }
 .tool {
   display: grid; place-items: center; flex: none; inline-size: 2.25rem; block-size: 2.25rem; padding: 0; margin: 0; border: 0; border-radius: 50%;
@@ -27,7 +28,7 @@ svg { inline-size: 1.35em; block-size: 1.35em; fill: none; stroke: currentColor;
 .all[disabled] { opacity: .45; cursor: default; background: none }
 .tool[disabled] { opacity: .35; cursor: default; background: none }
 .tool svg { inline-size: 1.15rem; block-size: 1.15rem }
-.bell:focus-visible, .tool:focus-visible, .entry:focus-visible, .list:focus-visible, .category:focus-visible, .switch button:focus-visible {
+.bell:focus-visible, .tool:focus-visible, .entry:focus-visible, .settings:focus-visible, .category:focus-visible, .switch button:focus-visible, .choice:focus-visible, input:focus-visible {
   outline: 2px solid var(--_accent); outline-offset: -2px;
 }
 .bell:focus-visible { outline-offset: 1px }
@@ -39,9 +40,11 @@ svg { inline-size: 1.35em; block-size: 1.35em; fill: none; stroke: currentColor;
   min-inline-size: 0; max-inline-size: 11rem; padding: .4em .5em; margin: 0; border: 1px solid var(--_border); border-radius: .5rem;
   background: var(--_surface); color: inherit; font: 500 .8125rem/1.3 system-ui, sans-serif;
 }
-.state { margin: 0; padding: .5rem 1rem; background: color-mix(in srgb, currentColor 7%, transparent); font-weight: 500; font-size: .8125rem }
+.state { margin: 0; padding: .5rem 1rem; background: color-mix(in srgb, currentColor 7%, transparent); font-weight: 500; font-size: .8125rem; overflow-wrap: anywhere }
 .state:empty { padding: 0 }
-.scroll { overflow: auto; overscroll-behavior: contain; scrollbar-width: thin }
+.state { display: flex; align-items: center; justify-content: space-between; gap: .75rem }
+.undo { padding-block: .3em; flex: none }
+.scroll, .settings { flex: 1; min-block-size: 0; overflow: auto; overscroll-behavior: contain; scrollbar-width: thin }
 .empty { margin: 0; padding: 3rem 1rem; text-align: center; font-weight: 500; opacity: .75 }
 .letters li { position: relative; display: grid; grid-template-columns: minmax(0, 1fr) auto; border-block-end: 1px solid var(--_border) }
 .letters li[data-inside] { padding-inline-start: 1rem; background: color-mix(in srgb, currentColor 3%, transparent) }
@@ -65,15 +68,42 @@ svg { inline-size: 1.35em; block-size: 1.35em; fill: none; stroke: currentColor;
 .meta { font-size: .75rem; font-weight: 500; opacity: .78 }
 .time::before { content: " · " }
 .tools { display: flex; align-items: flex-start; padding: .35rem .35rem 0 0 }
-.tools .tool { opacity: .7 }
+.tools .tool { opacity: .7; inline-size: 2rem; block-size: 2rem }
+[data-does=more] svg { stroke-width: 3 }
 .letters li:is(:hover, :focus-within) .tool { opacity: 1 }
 .rest { display: block; margin: .75rem auto; opacity: 1 }
+.menu {
+  position: fixed; inset: auto; margin: 0; padding: .3rem; box-sizing: border-box; inline-size: max-content; max-inline-size: min(20rem, calc(100vw - 1rem));
+  border: 1px solid var(--_border); border-radius: .6rem; background: var(--_surface); color: var(--_text); box-shadow: 0 .5rem 1.5rem #0003;
+}
+.choice {
+  display: block; inline-size: 100%; padding: .55em .75em; margin: 0;
+  border: 0; border-radius: .4rem; background: none; color: inherit; font: 500 .875rem/1.35 system-ui, sans-serif; text-align: start; cursor: pointer;
+}
+.choice .name { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden }
+.choice:is(:hover, :focus) { background: color-mix(in srgb, currentColor 7%, transparent) }
+.choice[aria-disabled=true] { opacity: .5; background: none; cursor: default }
+.settings { padding: .5rem 1rem 1rem; font-weight: 500 }
+.section { min-inline-size: 0; padding: 0; margin: 1.25rem 0 0; border: 0 }
+.section .title { padding: 0; margin: 0 0 .25rem; font-size: .875rem; font-weight: 650; opacity: 1 }
+.section[disabled] > :not(legend) { opacity: .6 }
+.hint { margin: .35rem 0; font-size: .8125rem; line-height: 1.4; opacity: .8; overflow-wrap: anywhere }
+.wish { display: flex; align-items: center; justify-content: space-between; gap: 1rem; min-block-size: 2.5rem }
+.wishes li + li { border-block-start: 1px solid var(--_border) }
+label.wish { cursor: pointer }
+.wish .button { flex: none; padding-block: .35em; font-size: .8125rem }
+.tick { flex: none; inline-size: 1.2rem; block-size: 1.2rem; margin: 0 .25rem; accent-color: var(--_accent); cursor: inherit }
+.hours { display: flex; flex-wrap: wrap; gap: .75rem }
+.hour { display: flex; align-items: center; gap: .5rem }
+.time-of-day { padding: .35em .5em; border: 1px solid color-mix(in srgb, currentColor 55%, transparent); border-radius: .5rem; background: none; color: inherit; font: inherit; font-variant-numeric: tabular-nums }
 @media (max-width: 30rem) {
+  .choice, .wish { min-block-size: 2.75rem }
+  .tools [data-does$=read] { display: none }
   .panel {
     inset: auto 0 0 !important; inline-size: 100%; max-inline-size: none; block-size: 85dvh; border-radius: 1rem 1rem 0 0; border-inline: 0; border-block-end: 0;
     padding-block-end: env(safe-area-inset-bottom);
   }
-  .tool { inline-size: 2.75rem; block-size: 2.75rem }
+  .tool, .tools .tool { inline-size: 2.75rem; block-size: 2.75rem }
   .tools { padding-block-start: .15rem }
   .panel::backdrop { background: #0006 }
   @media (prefers-reduced-motion: no-preference) {

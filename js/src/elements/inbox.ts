@@ -16,7 +16,6 @@ import { adopt } from "./style.js";
 import { texts } from "./texts.js";
 
 const AGO_MS = 30_000;
-const FAILED_MS = 8_000;
 
 export class AlsoInbox extends LiveElement<Inbox> {
   static observedAttributes = ["src"];
@@ -25,13 +24,12 @@ export class AlsoInbox extends LiveElement<Inbox> {
   #box = new Letterbox(this.#bell, {
     toggled: (open) => this.#toggled(open),
     choose: () => this.#choose(),
-    mark: (ids, as) => this.held?.mark({ ids, as }),
-    markAll: (category) => this.held?.mark({ all: true, as: "read", ...(category && { category }) }),
+    mark: (marks) => this.held?.mark(marks),
+    prefer: (changes) => this.held?.preferences(changes) ?? Promise.reject(new Error("not in a page")),
     opened: (item) => this.#opened(item),
     more: () => this.held?.more(),
   });
   #timer: ReturnType<typeof setInterval> | undefined;
-  #failed: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     super();
@@ -58,17 +56,9 @@ export class AlsoInbox extends LiveElement<Inbox> {
     inbox.on("refused", ({ code, message }) => {
       if (code === "forbidden") return;
       console.warn(`<${this.localName}>: ${message}`);
-      clearTimeout(this.#failed);
-      this.#failed = setTimeout(() => ((this.#failed = undefined), this.render()), FAILED_MS);
-      this.render();
+      this.#box.say(texts.inbox.failed);
     });
     return inbox;
-  }
-
-  protected override release(): void {
-    clearTimeout(this.#failed);
-    this.#failed = undefined;
-    super.release();
   }
 
   override disconnectedCallback(): void {
@@ -88,7 +78,7 @@ export class AlsoInbox extends LiveElement<Inbox> {
     if (this.#badge.textContent !== shown) this.#badge.textContent = shown;
     this.#bell.setAttribute("aria-label", snapshot.status === "refused" ? texts.inbox.title : texts.inbox.label(total));
     this.#bell.toggleAttribute("data-stale", !connected);
-    this.#box.show(snapshot, connected, this.#failed !== undefined);
+    this.#box.show(snapshot, connected);
   }
 
   #choose(): void {

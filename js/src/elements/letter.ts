@@ -78,6 +78,10 @@ export function categoryOf({ category }: Pick<Notification, "category">): string
   return texts.inbox.categories[category] ?? category;
 }
 
+export function topicOf(topic: string): string {
+  return plainName({ name: topic, id: "" });
+}
+
 export function badge(count: number): string {
   return count > 99 ? "99+" : String(count);
 }

@@ -1,15 +1,18 @@
 /*
- * What is behind the bell: the lists of an inbox, by keyboard too. Arrow keys, Home and End go from line to line, Delete archives.
+ * What is behind the bell: the lists of an inbox, and the settings, by keyboard too. Arrow keys, Home and End go from line to line, Delete archives.
  *
  * What somebody reads does not go away under their eyes: in the list of the unread it stays until another list is chosen, or the panel closed.
  */
-import type { InboxSnapshot } from "../core/inbox.js";
+import type { InboxSnapshot, Marks, PreferenceChanges } from "../core/inbox.js";
 import { isUnread } from "../core/marking.js";
 import type { EntryState, Notification } from "../core/wire.js";
 import { type Acts, Entry, tool } from "./entry.js";
 import { arrange, make } from "./float.js";
-import { categoryOf, type Digest, rows } from "./letter.js";
+import { categoryOf, type Digest, rows, topicOf } from "./letter.js";
+import { type Choice, Menu } from "./menu.js";
 import { Popup } from "./popup.js";
+import { Said } from "./said.js";
+import { type Kind, Settings } from "./settings.js";
 import { texts } from "./texts.js";
 
 export type List = keyof typeof texts.inbox.lists & EntryState;
@@ -17,8 +20,9 @@ export type List = keyof typeof texts.inbox.lists & EntryState;
 export interface Wishes {
   toggled(open: boolean): void;
   choose(state: List, category: string | null): void;
-  mark(ids: readonly number[], as: "seen" | "read" | "unread" | "archived"): void;
-  markAll(category: string | null): void;
+  mark(marks: Marks): void;
+  /** Without changes it only asks. */
+  prefer(changes: PreferenceChanges): Promise<unknown>;
   /** Returns whether the page goes on by itself. */
   opened(item: Notification): boolean;
   more(): void;
@@ -30,7 +34,18 @@ export class Letterbox extends Popup {
   #allRead = make("button", "button all", texts.inbox.allRead);
   #switches = new Map<List, HTMLButtonElement>();
   #select = make("select", "category");
-  #state = make("p", "state");
+  #title = make("div", "title", texts.inbox.title);
+  #gear = tool("gear", texts.inbox.settings, () => this.#turn(true));
+  #back = tool("left", texts.inbox.toInbox, () => this.#turn(false));
+  #filter = make("div", "filter");
+  #said = new Said(() => this.root.focus());
+  #menu = new Menu();
+  #settings = new Settings({
+    prefer: (changes) => this.#prefer(changes, texts.inbox.saved),
+    mute: (kind, name, mute) => this.#mute(kind, name, mute),
+  });
+  #asked = false;
+  #connected = false;
   #letters = make("ul", "letters");
   #empty = make("p", "empty");
   #more = make("button", "button rest", texts.inbox.more);
@@ -47,39 +62,50 @@ export class Letterbox extends Popup {
     open: (item, event) => this.#open(item, event),
     mark: (item, as) => this.#mark(item, as),
     toggle: (digest) => this.#toggle(digest),
-    markAll: (digest) => this.#read(digest.items.filter(isUnread)),
+    markAll: (digest) => this.#readTopic(digest),
+    menu: (button, of) => this.#menu.serve(button, () => this.#choices(of())),
+    isMuted: ({ category, topic }) => this.#has("categories", category) || (topic !== undefined && this.#has("topics", topic)),
   };
 
   constructor(
     button: HTMLButtonElement,
     private readonly wishes: Wishes,
   ) {
-    super(button, texts.inbox.title, (open) => wishes.toggled(open));
+    super(button, texts.inbox.title, (open) => {
+      if (open) this.#view(false);
+      wishes.toggled(open);
+    });
     const head = make("div", "head");
-    head.append(make("div", "title", texts.inbox.title), this.#allRead, tool("close", texts.inbox.close, () => this.#close()));
+    head.append(this.#back, this.#title, this.#allRead, this.#gear, tool("close", texts.inbox.close, () => this.#close()));
     this.#allRead.type = "button";
     this.#allRead.addEventListener("click", () => this.#readAll());
-    const filter = make("div", "filter");
-    filter.append(this.#switch(), this.#select);
+    this.#filter.append(this.#switch(), this.#select);
     this.#select.setAttribute("aria-label", texts.inbox.category);
     this.#select.addEventListener("change", () => this.#choose(this.list, this.#select.value || null));
-    this.#state.setAttribute("role", "status");
     this.#letters.setAttribute("role", "list");
     this.#more.type = "button";
     this.#more.addEventListener("click", () => this.wishes.more());
     this.#scroll.append(this.#letters, this.#empty, this.#more);
-    this.root.append(head, filter, this.#scroll, this.#state); // last: it moves no line
+    this.#scroll.addEventListener("scroll", this.#menu.place);
+    this.root.append(head, this.#filter, this.#scroll, this.#settings.root, this.#said.root, this.#menu.root); // last: it moves no line
+    this.#view(false);
     this.root.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  show(snapshot: InboxSnapshot, connected: boolean, failed: boolean): void {
+  show(snapshot: InboxSnapshot, connected: boolean): void {
     this.#snapshot = snapshot;
+    this.#connected = connected;
     if (!this.open) return;
     const { status, unread, hasMore } = snapshot;
-    const offline = !connected && status !== "refused" && texts.inbox.offline;
-    write(this.#state, offline || (failed && texts.inbox.failed) || "");
+    this.#ask();
+    const offline = !connected && status !== "refused";
+    this.#said.last(offline ? (this.#scroll.hidden ? texts.inbox.settingsOffline : texts.inbox.offline) : "");
+    this.#gear.disabled = status === "refused";
     this.#allRead.disabled = !(this.category ? unread.byCategory[this.category] : unread.total);
     this.#categories(snapshot);
+    if (snapshot.preferences) this.#settings.show(snapshot.preferences, this.#known, connected);
+    this.#menu.refresh();
+    if (!connected && !this.#active()) this.root.focus(); // what is disabled has no focus
     for (const [name, button] of this.#switches) button.setAttribute("aria-pressed", String(name === this.list));
     this.#scroll.setAttribute("aria-busy", String(status === "waiting"));
     if (status !== "waiting" || !this.#entries.size) this.#fill(this.#items(snapshot), hasMore);
@@ -92,8 +118,14 @@ export class Letterbox extends Popup {
     this.#look(snapshot.items);
   }
 
+  /** What became of something. */
+  say(text: string): void {
+    this.#said.say(text);
+  }
+
   protected override closed(): void {
     this.#forget();
+    this.#asked = false;
     this.#letters.replaceChildren();
   }
 
@@ -145,7 +177,7 @@ export class Letterbox extends Popup {
 
   #key(event: KeyboardEvent): void {
     const { target, key } = event;
-    if (target instanceof HTMLSelectElement) return;
+    if (target instanceof HTMLSelectElement || this.#scroll.hidden) return;
     const mains = [...this.#entries.values()].map(({ main }) => main);
     const at = mains.findIndex((main) => main.parentElement?.contains(target as Node));
     const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, Home: 0, End: mains.length - 1 }[key];
@@ -154,7 +186,7 @@ export class Letterbox extends Popup {
       event.preventDefault();
       this.#stop(next, mains);
       next.focus();
-    } else if (key === "Delete" && at >= 0) this.root.querySelectorAll("li")[at]?.querySelector<HTMLElement>(".tools .tool:last-child")?.click();
+    } else if (key === "Delete" && at >= 0) this.root.querySelectorAll("li")[at]?.querySelector<HTMLElement>("[data-does=archive]")?.click();
   }
 
   #open(item: Notification, event: Event): void {
@@ -167,18 +199,26 @@ export class Letterbox extends Popup {
   #mark(item: Notification, as: "read" | "unread" | "archived"): void {
     if (as === "read") return this.#read([item]);
     this.#kept.delete(item.id);
-    this.wishes.mark([item.id], as);
+    this.wishes.mark({ ids: [item.id], as });
   }
 
-  #read(items: readonly Notification[]): void {
+  #read(items: readonly Notification[], marks: Marks = { ids: items.map(({ id }) => id), as: "read" }): void {
     const now = Date.now();
     if (this.list === "unread") for (const item of items) this.#kept.set(item.id, { ...item, read_at: now });
-    this.wishes.mark(items.map(({ id }) => id), "read");
+    this.wishes.mark(marks);
+  }
+
+  /** Those that are not loaded, too. */
+  #readTopic({ items, topic, more }: Digest): void {
+    const [newest] = items;
+    const unread = items.filter(isUnread);
+    if (newest && more) this.#read(unread, { upTo: newest.id, topic, category: newest.category, as: "read" });
+    else this.#read(unread);
   }
 
   #readAll(): void {
-    if (this.list === "unread") for (const item of this.#snapshot?.items ?? []) this.#kept.set(item.id, { ...item, read_at: Date.now() });
-    this.wishes.markAll(this.category);
+    const { category } = this;
+    this.#read(this.#snapshot?.items ?? [], { all: true, as: "read", ...(category && { category }) });
     if (!this.#active()) this.root.focus(); // what is disabled has no focus
   }
 
@@ -191,7 +231,68 @@ export class Letterbox extends Popup {
   #look(items: readonly Notification[]): void {
     const news = items.filter(({ id, seen_at }) => seen_at === undefined && !this.#seen.has(id)).map(({ id }) => id);
     for (const id of news) this.#seen.add(id);
-    if (news.length) queueMicrotask(() => this.wishes.mark(news, "seen"));
+    if (news.length) queueMicrotask(() => this.wishes.mark({ ids: news, as: "seen" }));
+  }
+
+  // -- What one wants to hear of -----------------------------------------------------------------------------------------
+
+  /** Once per connection, while somebody looks. */
+  #ask(): void {
+    const { status, preferences } = this.#snapshot as InboxSnapshot;
+    if (!this.#connected) this.#asked = false;
+    else if (status === "live" && !preferences && !this.#asked) {
+      this.#asked = true;
+      this.wishes.prefer({}).catch(() => {}); // the menus say that it cannot be changed now
+    }
+  }
+
+  #has(kind: Kind, name: string): boolean {
+    return !!this.#snapshot?.preferences?.muted[kind].includes(name);
+  }
+
+  #choices(of: Notification | Digest | undefined): Choice[] {
+    if (!of) return [];
+    const item = "items" in of ? (of.items[0] as Notification) : of;
+    const { category, topic } = item;
+    const off = !this.#connected || !this.#snapshot?.preferences;
+    const { read, unread, archive, back, muteTopic, unmuteTopic, muteCategory, unmuteCategory } = texts.inbox;
+    const mark = (label: string, as: "read" | "unread" | "archived"): Choice => ({ label, act: () => this.#mark(item, as) });
+    const mute = (kind: Kind, name: string, yes: string, no: string): Choice => {
+      const is = this.#has(kind, name);
+      return { label: is ? no : yes, off, act: () => this.#mute(kind, name, !is) };
+    };
+    const choices = [mute("categories", category, muteCategory(categoryOf(item)), unmuteCategory(categoryOf(item)))];
+    if (topic) choices.unshift(mute("topics", topic, muteTopic(topicOf(topic)), unmuteTopic(topicOf(topic))));
+    if ("items" in of) return [{ label: read, act: () => this.#readTopic(of) }, ...choices];
+    if (item.archived_at !== undefined) return [mark(back, "unread"), ...choices];
+    return [isUnread(item) ? mark(read, "read") : mark(unread, "unread"), mark(archive, "archived"), ...choices];
+  }
+
+  #mute(kind: Kind, name: string, mute: boolean): void {
+    const { isMuted, isUnmuted } = texts.inbox;
+    const what = kind === "topics" ? topicOf(name) : categoryOf({ category: name });
+    this.#prefer({ [mute ? "mute" : "unmute"]: { [kind]: [name] } }, mute ? isMuted(what) : isUnmuted(what), () => this.#mute(kind, name, !mute));
+  }
+
+  #prefer(changes: PreferenceChanges, said: string, undo?: () => void): void {
+    this.wishes.prefer(changes).then(
+      () => this.#said.say(said, undo),
+      ({ code }) => this.#said.say(code === "limit" ? texts.inbox.tooMany : texts.inbox.failed),
+    );
+    if (!this.#active()) this.#settings.root.focus(); // its line is gone
+  }
+
+  #turn(settings: boolean): void {
+    this.#view(settings);
+    if (this.#snapshot) this.show(this.#snapshot, this.#connected);
+    (settings ? this.#back : this.#gear).focus();
+  }
+
+  #view(settings: boolean): void {
+    for (const part of [this.#allRead, this.#gear, this.#filter, this.#scroll]) part.hidden = settings;
+    for (const part of [this.#back, this.#settings.root]) part.hidden = !settings;
+    write(this.#title, settings ? texts.inbox.settings : texts.inbox.title);
+    this.root.setAttribute("aria-label", settings ? texts.inbox.settings : texts.inbox.title);
   }
 
   #switch(): HTMLElement {
