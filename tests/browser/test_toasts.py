@@ -57,6 +57,20 @@ def test_it_comes_says_what_it_is_and_goes(site, page_of, pictures, look):
     expect(toasts(page)).to_have_text(["The shop burns"])
 
 
+def test_who_opens_the_inbox_has_seen_them(site, page_of):
+    page = page_of("ines")
+    office(site).notify("ines", category="system", title="The shop burns", critical=True)
+    for number in range(8):
+        office(site).notify("ines", title=f"No. {number}")
+    expect(toasts(page)).to_have_count(3)
+    see_badge(page, 9)
+    page.locator("also-inbox .bell").click()
+    expect(toasts(page)).to_have_text(["The shop burns"])
+    office(site).notify("ines", title="No. 8")
+    expect(toasts(page).filter(has_text="No. 8")).to_have_count(1)
+    expect(page.locator("also-inbox [data-unread]")).to_have_count(10)
+
+
 def test_it_stays_while_somebody_points_at_it(site, page_of):
     page = page_of("pia")
     page.clock.install()

@@ -70,6 +70,7 @@ svg { inline-size: 1.35em; block-size: 1.35em; fill: none; stroke: currentColor;
 .tools { display: flex; align-items: flex-start; padding: .35rem .35rem 0 0 }
 .tools .tool { opacity: .7; inline-size: 2rem; block-size: 2rem }
 [data-does=more] svg { stroke-width: 3 }
+[data-does=left]:dir(rtl) { scale: -1 1 }
 .letters li:is(:hover, :focus-within) .tool { opacity: 1 }
 .rest { display: block; margin: .75rem auto; opacity: 1 }
 .menu {

@@ -93,6 +93,7 @@ export class AlsoInbox extends LiveElement<Inbox> {
   #toggled(open: boolean): void {
     clearInterval(this.#timer);
     if (open) this.#timer = setInterval(() => this.#box.refresh(), AGO_MS);
+    this.dispatchEvent(new CustomEvent("also-inbox:toggle", { detail: { open }, bubbles: true, composed: true }));
     this.render();
   }
 

@@ -2,7 +2,7 @@
  * <also-toasts src="/here"></also-toasts>: what arrives shows itself for a while, in one of this browser's tabs.
  *
  * It is shown where somebody looks; a hidden tab waits until it is looked at, and then shows only what no other one has. What is read, archived or
- * recalled meanwhile, in any tab, goes away. Time stands still while somebody points at it, is in it with the keyboard, or looks elsewhere.
+ * recalled meanwhile, in any tab, goes away; so does what is not critical when the inbox is opened, where it stands first. Time stands still while somebody points at it, is in it with the keyboard, or looks elsewhere.
  */
 import type { Here } from "../core/everything.js";
 import type { Inbox } from "../core/inbox.js";
@@ -60,6 +60,7 @@ export class AlsoToasts extends LiveElement<Inbox> {
     const { signal } = this.#stop;
     document.addEventListener("visibilitychange", () => this.#consider(), { signal });
     document.addEventListener("keydown", (event) => this.#key(event), { signal });
+    document.addEventListener("also-inbox:toggle", (event) => (event as CustomEvent).detail.open && this.#clear(), { signal });
     this.#area.showPopover(); // empty, but there: a live region has to be there before its words
   }
 
@@ -169,6 +170,11 @@ export class AlsoToasts extends LiveElement<Inbox> {
     this.#candidates.delete(Number(id));
     this.#stack.remove(id);
     this.#show();
+  }
+
+  /** What is critical stays. */
+  #clear(): void {
+    for (let one; (one = [...this.#shown.values()].find((shown) => !isCritical(shown))); ) this.#drop(one.toast.id);
   }
 
   /** Escape closes what one is in; else the newest, if nothing else on the page could be meant. */
