@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 
 // The store: 4.8 kB for presence, which can be had alone, 1.9 for locks, 3 for the inbox. The elements: 6 for the two that show faces, 3.9 for <also-editing>, 3.2 for the two that show
 // a place and a ranking, 10.5 for the inbox, its settings and its toasts.
-const LIMITS = { "src/presence.ts": 5 * 1000, "src/index.ts": 9.75 * 1024, "src/bundle.ts": 33.75 * 1024 };
+const LIMITS = { "src/presence.ts": 5 * 1000, "src/index.ts": 9.75 * 1024, "src/bundle.ts": 33.5 * 1024 };
 
 let tooBig = false;
 for (const [entry, limit] of Object.entries(LIMITS)) {

@@ -233,7 +233,8 @@ def test_how_it_looks(site, inbox_of, pictures, look):
     assert_accessible(page)
     page.screenshot(path=pictures / f"inbox-menu-{look}.png", animations="disabled")
     menu = page.locator("also-inbox .menu").bounding_box()
-    assert menu["x"] >= 0 and menu["x"] + menu["width"] <= viewport["width"]
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= viewport["width"]
     box = page.locator("also-inbox .panel").bounding_box()
     page.keyboard.press("Escape")
     panel = settings(page)

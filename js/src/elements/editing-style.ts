@@ -19,7 +19,7 @@ export const EDITING = `
 .detail:empty { display: none }
 .notice[data-status=waiting] .detail { animation: late 0s .8s backwards }
 @keyframes late { from { visibility: hidden } }
-.actions { display: flex; flex-wrap: wrap; gap: .5rem }
+.actions { display: flex; flex-wrap: wrap; gap: .5rem; margin-inline-start: auto }
 .action {
   min-block-size: 2.5rem; margin: 0; padding: .3rem .9rem; border: 1px solid var(--_border); border-radius: .5rem;
   background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer;

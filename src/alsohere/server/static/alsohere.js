@@ -19,7 +19,7 @@ var xi=Object.defineProperty;var wi=(i,e)=>{for(var t in e)xi(i,t,{get:e[t],enum
 .detail:empty { display: none }
 .notice[data-status=waiting] .detail { animation: late 0s .8s backwards }
 @keyframes late { from { visibility: hidden } }
-.actions { display: flex; flex-wrap: wrap; gap: .5rem }
+.actions { display: flex; flex-wrap: wrap; gap: .5rem; margin-inline-start: auto }
 .action {
   min-block-size: 2.5rem; margin: 0; padding: .3rem .9rem; border: 1px solid var(--_border); border-radius: .5rem;
   background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer;
@@ -182,8 +182,8 @@ svg { inline-size: 1.35em; block-size: 1.35em; fill: none; stroke: currentColor;
   background: var(--_surface); color: inherit; font: 500 .8125rem/1.3 system-ui, sans-serif;
 }
 .state { margin: 0; padding: .5rem 1rem; background: color-mix(in srgb, currentColor 7%, transparent); font-weight: 500; font-size: .8125rem; overflow-wrap: anywhere }
-.state:empty { padding: 0 }
-.state { display: flex; align-items: center; justify-content: space-between; gap: .75rem }
+.state { display: flex; align-items: center; justify-content: space-between; gap: .75rem; border-block-start: 1px solid var(--_border) }
+.state:empty { padding: 0; border: 0 }
 .undo { padding-block: .3em; flex: none }
 .scroll, .settings { flex: 1; min-block-size: 0; overflow: auto; overscroll-behavior: contain; scrollbar-width: thin }
 .empty { margin: 0; padding: 3rem 1rem; text-align: center; font-weight: 500; opacity: .75 }
@@ -239,7 +239,7 @@ label.wish { cursor: pointer }
 .hour { display: flex; align-items: center; gap: .5rem }
 .time-of-day { padding: .35em .5em; border: 1px solid color-mix(in srgb, currentColor 55%, transparent); border-radius: .5rem; background: none; color: inherit; font: inherit; font-variant-numeric: tabular-nums }
 @media (max-width: 30rem) {
-  .choice, .wish { min-block-size: 2.75rem }
+  .choice, .wish, .wish .button, .undo { min-block-size: 2.75rem }
   .tools [data-does$=read] { display: none }
   .panel {
     inset: auto 0 0 !important; inline-size: 100%; max-inline-size: none; block-size: 85dvh; border-radius: 1rem 1rem 0 0; border-inline: 0; border-block-end: 0;
