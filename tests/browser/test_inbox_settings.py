@@ -86,6 +86,7 @@ def test_a_category_is_muted_from_its_line_and_told_in_every_tab(site, inbox_of)
     boxes.get_by_role("button", name="Unmute topic /post/9").press("Enter")
     expect(boxes).to_contain_text("None. A topic is muted in the menu of a message.")
     expect(elsewhere.locator("also-inbox .settings")).to_be_focused()
+    expect(said(elsewhere)).to_contain_text("/post/9 is not muted any more.")  # it is kept
     assert wishes(site, "cleo") == muted(["gone"])
 
 
