@@ -5,7 +5,7 @@
  */
 import type { InboxSnapshot, Marks, PreferenceChanges } from "../core/inbox.js";
 import { isUnread } from "../core/marking.js";
-import type { EntryState, Notification } from "../core/wire.js";
+import type { EntryState, Notification, Preferences } from "../core/wire.js";
 import { type Acts, Entry, tool } from "./entry.js";
 import { arrange, make } from "./float.js";
 import { categoryOf, type Digest, rows, topicOf } from "./letter.js";
@@ -16,6 +16,8 @@ import { type Kind, Settings } from "./settings.js";
 import { texts } from "./texts.js";
 
 export type List = keyof typeof texts.inbox.lists & EntryState;
+
+const NOTHING: Preferences = { muted: { categories: [], topics: [] }, quiet: null };
 
 export interface Wishes {
   toggled(open: boolean): void;
@@ -96,14 +98,15 @@ export class Letterbox extends Popup {
     this.#snapshot = snapshot;
     this.#connected = connected;
     if (!this.open) return;
-    const { status, unread, hasMore } = snapshot;
+    const { status, unread, hasMore, preferences } = snapshot;
     this.#ask();
     const offline = !connected && status !== "refused";
-    this.#said.last(offline ? (this.#scroll.hidden ? texts.inbox.settingsOffline : texts.inbox.offline) : "");
+    const { settingsOffline, offline: away, loading } = texts.inbox;
+    this.#said.last(this.#scroll.hidden ? (offline ? settingsOffline : preferences ? "" : loading) : offline ? away : "");
     this.#gear.disabled = status === "refused";
     this.#allRead.disabled = !(this.category ? unread.byCategory[this.category] : unread.total);
     this.#categories(snapshot);
-    if (snapshot.preferences) this.#settings.show(snapshot.preferences, this.#known, connected);
+    this.#settings.show(preferences ?? NOTHING, this.#known, connected && preferences !== null);
     this.#menu.refresh();
     if (!connected && !this.#active()) this.root.focus(); // what is disabled has no focus
     for (const [name, button] of this.#switches) button.setAttribute("aria-pressed", String(name === this.list));
