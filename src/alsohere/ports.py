@@ -171,7 +171,7 @@ class InboxStore(Protocol):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is known that there is no notification at all, so that nobody needs to ask on a connect."""
+        """Whether it is known that there is no notification and no preference at all, so that nobody needs to ask on a connect."""
 
     def send(self, drafts: Sequence[Draft], now_ms: int, done: Callable[[list[Sent | Refusal] | Refusal], None]) -> None:
         """Keep notifications. A draft that cannot be kept is refused alone: `done` gets one answer for each."""

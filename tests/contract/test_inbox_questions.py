@@ -135,6 +135,23 @@ async def test_nobody_needs_to_ask_while_there_is_nothing(url: str):
 
 
 @asynchronous
+async def test_who_has_wishes_must_be_asked_for_before_anything_was_sent(url: str):
+    async with opened(url) as inbox:
+        await inbox.arrivals(["ann"], 9, NOW)
+        await told(inbox.prefer, "ann", wish(categories=frozenset({"x"})))
+        assert not inbox.is_empty
+
+
+@asynchronous
+async def test_wishes_of_the_life_before_are_asked_for(durable_url: str):
+    async with opened(durable_url) as inbox:
+        await told(inbox.prefer, "ann", wish(categories=frozenset({"x"})))
+    async with opened(durable_url) as inbox:
+        await inbox.arrivals(["ann"], 9, NOW)
+        assert not inbox.is_empty
+
+
+@asynchronous
 async def test_what_was_sent_in_the_life_before_is_asked_for(durable_url: str):
     async with opened(durable_url) as inbox:
         await sent(inbox, draft("ann"))

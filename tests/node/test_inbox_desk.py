@@ -2,66 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import Any
 
-from alsohere.domain.attention import PRESETS
 from alsohere.errors import Refusal
-from alsohere.node.inbox_desk import InboxRules
 from alsohere.notices import Draft, Edit, Filter, SendResult
+from support.inbox_readers import BETWEEN_USERS, Reader, send, tick
 from support.loop import asynchronous, until
-from support.simulation import SimulatedClient, World
-
-BETWEEN_USERS = InboxRules(enabled=True, categories=PRESETS, retention_s=86_400, between_users=True)
-
-
-class Reader(SimulatedClient):
-    """A client that shows notifications, and acknowledges them unless it `is_lazy`."""
-
-    def __init__(self, world: World, user: str, *, is_lazy: bool = False, **auth: Any) -> None:
-        self.is_lazy = is_lazy
-        self.shown: list[dict[str, Any]] = []
-        super().__init__(world)
-        self.send("40" + json.dumps({"user": user, **auth}))
-
-    def write(self, packet: Any) -> None:
-        super().write(packet)
-        text = packet.data.decode()
-        if text.startswith("42") and text[2].isdigit() and '["notification"' in text and not self.is_lazy:
-            self.send("43" + text[2 : text.index("[")] + "[]")
-
-    def heard(self, name: str, args: list[Any]) -> None:
-        if name == "notification":
-            self.shown.append(args[0])
-
-    @property
-    def badge(self) -> dict[str, Any] | None:
-        return next((args[0]["unread"] for name, args in reversed(self.events) if name == "inbox:changed"), None)
-
-    async def wants(self, event: str, argument: Any) -> Any:
-        """The answer to a command whose answer takes a question to the store."""
-        ack_id = self.ask(event, argument)
-        await until(lambda: ack_id in self.acks)
-        return self.acks[ack_id][0]
-
-
-async def tick(world: World, seconds: float = 0.2) -> None:
-    """Let time pass, and what follows from it happen."""
-    world.pass_time(seconds)
-    for _ in range(10):
-        await asyncio.sleep(0)
-    world.pass_time(0.2)
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
-def send(world: World, **draft: Any) -> SendResult:
-    answers: list[Any] = []
-    world.node.inbox.send([Draft(**({"category": "system", "title": "Hello"} | draft))], answers.append)
-    result = answers[0][0]
-    assert isinstance(result, SendResult), result
-    return result
+from support.simulation import World
 
 
 @asynchronous
@@ -307,7 +254,7 @@ async def test_nothing_is_kept_of_connections_that_ended() -> None:
     ann.lose_transport()
     await tick(world, 20)
     inbox = world.node.inbox
-    assert not any((inbox._arrivals._arriving, inbox._wishes, inbox.deliveries._windows, inbox.deliveries._catching_up))
+    assert not any((inbox._arrivals._arriving, inbox._arrivals._unfinished, inbox._wishes, inbox.deliveries._windows, inbox.deliveries._owing))
 
 
 @asynchronous

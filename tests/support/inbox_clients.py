@@ -41,6 +41,7 @@ class Tab(SimulatedClient):
         if name == "notification":
             self.order.append(args[0]["id"])
             self.shown[args[0]["id"]] = args[0]
+            self.recalled.discard(args[0]["id"])
         elif name == "notification:changed":
             self.shown[args[0]["notification"]["id"]] = args[0]["notification"]
         elif name == "notification:recalled":

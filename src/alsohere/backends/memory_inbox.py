@@ -72,7 +72,7 @@ class MemoryInbox(MemoryFollows):
 
     @property
     def is_empty(self) -> bool:
-        return not self._notices
+        return not (self._notices or self._preferences)
 
     # -- Writing -----------------------------------------------------------------------------------------------------
 

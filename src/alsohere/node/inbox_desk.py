@@ -10,18 +10,21 @@ Rejected: counting along with what is sent and read. It is faster, and every inb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from alsohere.domain.attention import Category, is_muted, is_quiet, show
-from alsohere.domain.inbox import NEW, is_open, shown
+from alsohere.domain.inbox import NEW, is_open, is_over, shown
 from alsohere.errors import Refusal
 from alsohere.node.arrivals import Arrivals
 from alsohere.node.badges import Badges, unread_fact
 from alsohere.node.calendar import Calendar
 from alsohere.node.connection import Connection
 from alsohere.node.deliveries import Choose, Parcel, parcel
+from alsohere.node.meanwhile import Meanwhile
 from alsohere.node.waiting import outcome_of
 from alsohere.node.ways import Ways
 from alsohere.node.zones import minute_of_day
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
     from alsohere.node.node import Node
 
 EVERYBODY = "*"
+RETRY_S = 1.0
+MOST_UNWRITTEN = 100_000  # acknowledgements, while the store is away
 NO_WISHES = Preferences()
 
 Results = Callable[["list[SendResult | Refusal] | Refusal"], None]
@@ -90,7 +95,8 @@ class InboxDesk:
         self.store = store
         self.rules = rules
         self._wishes: dict[str, Preferences] = {}  # of users who are here
-        self._arrivals = Arrivals(node, store, self._wishes, self._choice)
+        self.meanwhile = Meanwhile()
+        self._arrivals = Arrivals(node, store, self._wishes, self._choice, self.meanwhile)
         self.deliveries = self._arrivals.deliveries
         self.badges = Badges(node, store, self._connections, self._receivers)
         self.ways = Ways()
@@ -112,8 +118,7 @@ class InboxDesk:
     def leave(self, connection: Connection) -> None:
         """A connection is over, or somebody else's."""
         self._arrivals.forget(connection)
-        self.deliveries.forget(connection)
-        if connection.user.id in self._wishes and len(self._connections(connection.user.id)) <= 1:
+        if all(other is connection for other in self._connections(connection.user.id)):
             self._wishes.pop(connection.user.id, None)
 
     def _is_told(self, connection: Connection) -> bool:
@@ -216,16 +221,23 @@ class InboxDesk:
 
     def edit(self, notice_id: int, edit: Edit, done: Callable[[Edited | Refusal], None]) -> None:
         """Change a notification, on every screen."""
-        now_ms = self._now_ms()
-        if isinstance(edit.expires_at, int):
-            self._calendar.expect(edit.expires_at)
 
         def edited(answer: Edited | Refusal) -> None:
-            if isinstance(answer, Edited) and is_open(answer.notice, self._now_ms()):
-                self._tell_all(answer.users, "notification:changed", NotificationChanged(self.plain(answer.notice)))
+            if isinstance(answer, Edited):
+                self._edited(answer)
             done(answer)
 
-        self.store.edit(notice_id, edit, now_ms, edited)
+        self.store.edit(notice_id, edit, self._now_ms(), edited)
+
+    def _edited(self, edited: Edited) -> None:
+        notice = edited.notice
+        if is_over(notice, self._now_ms()):  # that is how it was ended
+            self._withdrawn(Withdrawn(notice.id, edited.users))
+            return
+        self.meanwhile.changed(notice.id, notice)
+        self._calendar.expect(notice.expires_at)
+        if is_open(notice, self._now_ms()):
+            self._tell_all(edited.users, "notification:changed", NotificationChanged(self.plain(notice)))
 
     @staticmethod
     def plain(notice: Notice) -> Notification:
@@ -233,11 +245,13 @@ class InboxDesk:
         return shown(Entry(notice, NEW), "silent")
 
     def _withdrawn(self, withdrawn: Withdrawn) -> None:
+        self.meanwhile.changed(withdrawn.id, None)
         self._tell_all(withdrawn.users, "notification:recalled", NotificationRecalled([withdrawn.id]))
         if withdrawn.users is None:
             self.badges.all_changed()
         for user in withdrawn.users or ():
-            self.badges.changed(user)
+            if self._connections(user):
+                self.badges.changed(user)
 
     def _tell_all(self, users: Iterable[str] | None, name: str, fact: msgspec.Struct) -> None:
         if users is None:
@@ -253,7 +267,7 @@ class InboxDesk:
         """Whether this acknowledges a notification; if so, that is written down soon."""
         if not self.deliveries.acknowledge(connection, ack_id, self._node.clock.now_s(), self._now_ms()):
             return False
-        if len(self.deliveries.acknowledged) == 1:
+        if len(self.deliveries.acknowledged) == 1:  # the first of those that are written together
             self._write_s = max(self._write_s, self._node.clock.now_s())
             self._node.wake()
         return True
@@ -277,6 +291,7 @@ class InboxDesk:
         self.store.mark(user, marking, now_ms, marked)
 
     def _marked(self, user: str, marking: Marking, marked: Marked, now_ms: int, by: Connection | None) -> None:
+        self.meanwhile.marked(user, (receipt.id for receipt in marked.changed))
         connections = self._connections(user)
         everything = marking.ids is None and marking.up_to is None
         told = InboxMarked(
@@ -346,11 +361,23 @@ class InboxDesk:
 
     def _write_deliveries(self) -> None:
         deliveries, self.deliveries.acknowledged = self.deliveries.acknowledged, []
+
+        def written(answer: list[Receipt] | Refusal) -> None:
+            if not isinstance(answer, Refusal):
+                self._receipts(answer, read=False)
+            elif len(self.deliveries.acknowledged) < MOST_UNWRITTEN:  # others are sent again at the next connect (I1)
+                self.deliveries.acknowledged[:0] = deliveries
+                self._write_s = self._node.clock.now_s() + RETRY_S
+                self._node.wake()
+
+        self.store.delivered(deliveries, written)
+
+    async def finish(self) -> None:
+        """Write down what was acknowledged, so that it is not delivered again in the next life."""
+        deliveries, self.deliveries.acknowledged = self.deliveries.acknowledged, []
         if deliveries:
-            # Refused: they stay undelivered, and are sent again at the next connect (I1).
-            self.store.delivered(
-                deliveries, lambda answer: None if isinstance(answer, Refusal) else self._receipts(answer, read=False)
-            )
+            with suppress(Refusal):
+                self._receipts(await outcome_of(partial(self.store.delivered, deliveries)), read=False)
 
     def _now_ms(self) -> int:
         return self._node.clock.wall_ms()

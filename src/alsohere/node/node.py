@@ -199,7 +199,13 @@ class Node:
         """Run something beside everything else, and keep it until it is done."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.log.error("internal error in a task", exc_info=error)
+            self.metrics.internal_error()
 
     def watch_time(self, peer: Peer) -> None:
         """Have `peer.tick` called when its session is due."""
@@ -525,8 +531,8 @@ class Node:
                 peer.disconnect(Disconnect(CloseCode.RESTART, "restarting"))
         # Nobody will come back to this process: graces end now, so that what the application has written down ends with it (P4).
         self._apply(self.presence.expire(math.inf))
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=HANDLERS_S)
+        self.spawn(self.inbox.finish())
+        await asyncio.wait(self.tasks, timeout=HANDLERS_S)
         await self.history.finish()
         await self.webhooks.finish()
 

@@ -339,6 +339,10 @@ class Session:
         self._acks[self._last_ack_id] = namespace
         return self._last_ack_id
 
+    def may_expect_ack(self, namespace: str) -> int | None:
+        """An id for an event of ours that can do without an answer; None: the client owes too many already."""
+        return None if self._acks is not None and len(self._acks) >= MAX_PENDING_ACKS else self.expect_ack(namespace)
+
     def forget_ack(self, ack_id: int) -> None:
         """Nobody waits for that answer any more."""
         if self._acks is not None:

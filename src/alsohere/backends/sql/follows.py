@@ -102,7 +102,7 @@ def receivers(asked: Mapping[str, Any], connection: Connection) -> tuple[str, ..
     return tuple(connection.execute(_RECEIVERS, asked).scalars())
 
 
-def is_anything_muted(connection: Connection) -> bool:
+def has_preferences(connection: Connection) -> bool:
     """Whether anybody has preferences."""
     return connection.execute(_SOMETHING).first() is not None
 

@@ -63,17 +63,17 @@ class SqlInbox:
         self._reader = store.reader
         self._outgoing = Outgoing(routes)
         self._was_empty = False
-        self._has_sent = False
+        self._has_written = False
         self._writer.join(self._outgoing)
 
     # -- Writing -----------------------------------------------------------------------------------------------------
 
     @property
     def is_empty(self) -> bool:
-        return self._was_empty and not self._has_sent
+        return self._was_empty and not self._has_written
 
     def send(self, drafts: Sequence[Draft], now_ms: int, done: Callable[[list[Sent | Refusal] | Refusal], None]) -> None:
-        self._has_sent = True
+        self._has_written = True
         answers: list[Any] = [None] * len(drafts)
         jobs = _divided(drafts, answers)
         if not jobs:
@@ -122,6 +122,7 @@ class SqlInbox:
         self._after_sends(partial(follows.unfollow, users, topic), done)
 
     def prefer(self, user: str, step: PreferencesStep, done: Callable[[Preferences | Refusal], None]) -> None:
+        self._has_written = True
         self._after_sends(partial(self._outgoing.prefer, user, step), done)
 
     def prune(self, before_ms: int, after: int, most: int, done: Callable[[int | Refusal | None], None]) -> None:

@@ -137,8 +137,8 @@ def unread(users: Sequence[str], now_ms: int, connection: Connection) -> dict[st
 
 
 def arrivals(users: Sequence[str], most: int, now_ms: int, connection: Connection) -> tuple[bool, dict[str, Arrival]]:
-    """`ports.InboxStore.arrivals`, and whether there is no notification at all."""
-    is_empty = connection.execute(_ANY).first() is None
+    """`ports.InboxStore.arrivals`, and whether there is no notification and no preference at all."""
+    is_empty = connection.execute(_ANY).first() is None and not follows.has_preferences(connection)
     broadcasts = Broadcasts(users, now_ms, connection)
     counts = broadcasts.unread(connection)
     waiting = _all_waiting(users, 0, most + 1, now_ms, connection)

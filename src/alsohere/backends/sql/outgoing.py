@@ -103,7 +103,7 @@ class Outgoing:
 
     def _mutes(self, connection: Connection) -> bool:
         if self._somebody_mutes is None:
-            self._somebody_mutes = follows.is_anything_muted(connection)
+            self._somebody_mutes = follows.has_preferences(connection)
         return self._somebody_mutes
 
 
