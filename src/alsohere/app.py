@@ -249,7 +249,7 @@ class AlsoHere(Namespace, Messages):
         return function
 
     def on_delivered(self, function: F) -> F:
-        """Call `function(user_id, notification_id)` when a client has acknowledged a notification, once for each user."""
+        """Call `function(user_id, notification_id)` once for each user, when a client has acknowledged or marked it."""
         self._hooks_of_app.delivered.append(Handler(function))
         return function
 

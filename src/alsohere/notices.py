@@ -198,13 +198,17 @@ class Marking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A receiver's marks on a notification have changed; `sender` is whom to tell, if a person wrote it."""
+    """A receiver's marks on a notification have changed; `sender` is whom to tell, if a person wrote it.
+
+    `is_delivery`: before, it was not known to have been delivered.
+    """
 
     id: int
     user: str
     sender: str | None
     delivered_at: int | None
     read_at: int | None
+    is_delivery: bool
 
 
 class Marked(msgspec.Struct, frozen=True):

@@ -171,7 +171,7 @@ class InboxStore(Protocol):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is known that there is no notification and no preference at all, so that nobody needs to ask on a connect."""
+        """Whether it is known that there are no notifications and no preferences, so that nobody needs to ask on a connect."""
 
     def send(self, drafts: Sequence[Draft], now_ms: int, done: Callable[[list[Sent | Refusal] | Refusal], None]) -> None:
         """Keep notifications. A draft that cannot be kept is refused alone: `done` gets one answer for each."""
@@ -235,7 +235,7 @@ class InboxStore(Protocol):
         """A notification; None: there is none, or it was recalled."""
 
     async def due(self, after_ms: int, until_ms: int) -> Due:
-        """What began or ended after the one time and not after the other."""
+        """What began or ended after the one time and not after the other. What began when it was sent has not begun later."""
 
     async def followers(self, topic: str, after: str, most: int) -> list[str]:
         """Who follows a topic, by id, from behind that one.

@@ -77,7 +77,7 @@ async def test_a_broadcast_stands_among_the_others(url: str):  # I5
         assert [one.id for one in (await told(inbox.mark, "ann", READ, NOW)).changed] == [mine.id, all_.id, mine_too.id]
         assert await ids(inbox, "ann", state="unread") == []
         assert await told(inbox.mark, "ann", UNREAD, NOW) == Marked(
-            tuple(Receipt(one.id, "ann", None, NOW, None) for one in (mine, all_, mine_too)),
+            tuple(Receipt(one.id, "ann", None, NOW, None, is_delivery=False) for one in (mine, all_, mine_too)),
             Unread(3, {"announcement": 1, "message": 2}),
         )
         assert await inbox.waiting("ann", 0, 9, LATER) == []
@@ -87,7 +87,9 @@ async def test_a_broadcast_stands_among_the_others(url: str):  # I5
 async def test_who_acknowledges_a_broadcast_has_not_read_it(url: str):
     async with opened(url) as inbox:
         one = await sent(inbox, TO_ALL)
-        assert await told(inbox.delivered, [Delivery("ann", one.id, 5)]) == [Receipt(one.id, "ann", None, 5, None)]
+        assert await told(inbox.delivered, [Delivery("ann", one.id, 5)]) == [
+            Receipt(one.id, "ann", None, 5, None, is_delivery=True)
+        ]
         assert (await entry_of(inbox, "ann", one.id)).marks == Marks(5)
         assert await told(inbox.mark, "ann", UNREAD, NOW) == Marked((), Unread(1, {"announcement": 1}))
 
@@ -272,4 +274,6 @@ async def test_what_time_brings_is_told(url: str):  # I6
         started = Sent(late.id, ("ann", "bob"), frozenset({"bob"}), late.notice)
         assert await inbox.due(NOW, 1100) == Due((started,), (), 1200)
         assert await inbox.due(1100, 1250) == Due((), (Withdrawn(all_.id, None),), 1300)
+        await sent(inbox, draft("ann", starts_at=NOW))
+        assert (await inbox.due(0, NOW)).started == (), "what began when it was sent does not begin later"
         assert await inbox.due(NOW, 5000) == Due((), (Withdrawn(late.id, ("ann", "bob")), Withdrawn(all_.id, None)), None)

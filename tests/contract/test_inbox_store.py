@@ -176,9 +176,9 @@ async def test_who_reads_has_seen_it_and_it_was_delivered(url: str):
     async with opened(url) as inbox:
         one = await sent(inbox, draft("ann", sender=ANN))
         answer = await told(inbox.mark, "ann", Marking(mark="seen", ids=(one.id,)), 1100)
-        assert answer == Marked((Receipt(one.id, "ann", "ann", 1100, None),), Unread(1, {"message": 1}))
+        assert answer == Marked((Receipt(one.id, "ann", "ann", 1100, None, is_delivery=True),), Unread(1, {"message": 1}))
         answer = await told(inbox.mark, "ann", Marking(mark="read", ids=(one.id, one.id)), 1200)
-        assert answer == Marked((Receipt(one.id, "ann", "ann", 1100, 1200),), NOTHING)
+        assert answer == Marked((Receipt(one.id, "ann", "ann", 1100, 1200, is_delivery=False),), NOTHING)
         assert (await entry_of(inbox, "ann", one.id)).marks == Marks(1100, 1100, 1200)
 
 
@@ -293,12 +293,12 @@ async def test_the_first_acknowledgement_counts(url: str):
             Delivery("cem", one.id, 8),
         ]
         assert await told(inbox.delivered, deliveries) == [
-            Receipt(one.id, "ann", "ann", 5, None),
-            Receipt(one.id, "bob", "ann", 6, None),
+            Receipt(one.id, "ann", "ann", 5, None, is_delivery=True),
+            Receipt(one.id, "bob", "ann", 6, None, is_delivery=True),
         ]
         assert await told(
             inbox.delivered, [Delivery("ann", one.id, 9), Delivery("ann", two.id, 9), Delivery("ann", 10**9, 9)]
-        ) == [Receipt(two.id, "ann", None, 9, None)]
+        ) == [Receipt(two.id, "ann", None, 9, None, is_delivery=True)]
         assert (await entry_of(inbox, "ann", one.id)).marks == Marks(5)
         assert await told(inbox.delivered, []) == []
 

@@ -121,8 +121,8 @@ def test_what_a_marking_is_about(marking, marks, is_meant):
 
 
 def test_a_receipt_names_who_is_to_be_told():
-    assert receipt(notice(7, sender=ANN), "bob", Marks(1, 2, 3)) == Receipt(7, "bob", "ann", 1, 3)
-    assert receipt(notice(7), "bob", Marks(1)) == Receipt(7, "bob", None, 1, None)
+    assert receipt(notice(7, sender=ANN), "bob", Marks(1), Marks(1, 2, 3)) == Receipt(7, "bob", "ann", 1, 3, is_delivery=False)
+    assert receipt(notice(7), "bob", Marks(), Marks(1)) == Receipt(7, "bob", None, 1, None, is_delivery=True)
 
 
 # -- Lists -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -139,6 +140,20 @@ def test_quiet_hours_end_when_they_say(begin: int, end: int, now: int):
     if left:
         assert (now + left) % 1440 == end
         assert quiet_until(quiet, now * 60_000 + 5) == (now + left) * 60_000
+
+
+@pytest.mark.parametrize(
+    ("end", "now", "until"),
+    [
+        ("07:00", "2026-03-29T00:30+00:00", "2026-03-29T07:00+02:00"),  # an hour is left out
+        ("07:00", "2026-10-24T23:30+00:00", "2026-10-25T07:00+01:00"),  # an hour comes twice
+        ("02:30", "2026-10-25T00:10+00:00", "2026-10-25T02:30+02:00"),
+        ("02:30", "2026-10-25T01:10+00:00", "2026-10-25T02:30+01:00"),
+    ],
+)
+def test_quiet_hours_end_by_the_clock_of_the_place(end: str, now: str, until: str):
+    now_ms, until_ms = (int(datetime.fromisoformat(text).timestamp() * 1000) for text in (now, until))
+    assert quiet_until(Quiet("22:00", end, "Europe/Prague"), now_ms) == until_ms
 
 
 @pytest.mark.parametrize(

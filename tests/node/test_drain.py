@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from alsohere.node.hooks import Handler
+from alsohere.notices import Filter
+from support.inbox_readers import Reader, send
 from support.simulation import World
 
 
@@ -36,3 +38,17 @@ def test_handlers_that_wait_are_waited_for():
 
     asyncio.run(scenario())
     assert done == [("ann", "disconnected")]
+
+
+def test_what_was_acknowledged_at_the_end_is_noted():
+    async def scenario() -> None:
+        world = World()
+        for _ in range(2):
+            Reader(world, "ann")
+            world.pass_time(0)
+            send(world, to=("ann",))  # acknowledged at once, and written with the next tick
+        await world.node.drain(0.0)
+        page = await world.inbox_store.page("ann", Filter(), world.clock.wall_ms())
+        assert [entry.marks.delivered_at is not None for entry in page.entries] == [True, True]
+
+    asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from alsohere.notices import Edit, Filter, Preferences, Quiet
@@ -277,10 +278,8 @@ async def test_a_client_that_owes_the_application_many_answers_is_no_harm_to_oth
 
 
 async def quietly(call: Any) -> None:
-    try:
+    with suppress(TimeoutError):
         await call
-    except TimeoutError:
-        pass
 
 
 # -- Wishes ------------------------------------------------------------------------------------------------------------

@@ -254,7 +254,15 @@ async def test_nothing_is_kept_of_connections_that_ended() -> None:
     ann.lose_transport()
     await tick(world, 20)
     inbox = world.node.inbox
-    assert not any((inbox._arrivals._arriving, inbox._arrivals._unfinished, inbox._wishes, inbox.deliveries._windows, inbox.deliveries._owing))
+    assert not any(
+        (
+            inbox._arrivals._arriving,
+            inbox._arrivals._unfinished,
+            inbox._wishes,
+            inbox.deliveries._windows,
+            inbox.deliveries._owing,
+        )
+    )
 
 
 @asynchronous

@@ -63,7 +63,6 @@ def send(world: World, **draft: Any) -> SendResult:
     return result
 
 
-
 class LateInbox:
     """A store whose answers to questions can be late, and which can be away, or broken."""
 
@@ -73,6 +72,8 @@ class LateInbox:
         self.answers.set()
         self.is_away = False
         self.fault: Exception | None = None
+        self.is_slow = False  # in writing what is sent
+        self._unwritten: list[Any] = []
         self.asked = self.most_asked = 0  # questions under way, and the most there were
 
     def __getattr__(self, name: str) -> Any:
@@ -89,6 +90,19 @@ class LateInbox:
 
     async def due(self, *asked: Any) -> Any:
         return await self._late(await self._store.due(*asked))
+
+    def send(self, *asked: Any) -> None:
+        if self.is_slow:
+            self._unwritten.append(asked)
+        else:
+            self._store.send(*asked)
+
+    def write(self) -> None:
+        """What was to be sent while it was slow is on the disk now."""
+        self.is_slow = False
+        for asked in self._unwritten:
+            self._store.send(*asked)
+        self._unwritten.clear()
 
     def delivered(self, deliveries: Any, done: Any) -> None:
         if self.is_away:

@@ -17,6 +17,7 @@ from alsohere.domain.inbox import (
     edited,
     is_open,
     is_over,
+    is_scheduled,
     listed,
     marked,
     noticed,
@@ -124,7 +125,7 @@ class MemoryInbox(MemoryFollows):
                 after = marked(entry.marks, marking.mark, now_ms)
                 if after is not entry.marks:
                     self._put(entry.notice.id, user, after)
-                    changed.append(receipt(entry.notice, user, after))
+                    changed.append(receipt(entry.notice, user, entry.marks, after))
         done(Marked(tuple(changed), self._unread(user, now_ms)))
 
     def delivered(self, deliveries: Sequence[Delivery], done: Callable[[list[Receipt] | Refusal], None]) -> None:
@@ -136,7 +137,7 @@ class MemoryInbox(MemoryFollows):
                 continue
             after = msgspec.structs.replace(marks, delivered_at=delivery.at)
             self._put(notice.id, delivery.user, after)
-            first.append(receipt(notice, delivery.user, after))
+            first.append(receipt(notice, delivery.user, marks, after))
         done(first)
 
     def recall(self, notice_id: int, now_ms: int, done: Callable[[Withdrawn | Refusal], None]) -> None:
@@ -230,8 +231,7 @@ class MemoryInbox(MemoryFollows):
         for notice in self._notices.values():
             if notice.id in self._recalled:
                 continue
-            starts_at = notice.created_at if notice.starts_at is None else notice.starts_at
-            if after_ms < starts_at <= until_ms and notice.starts_at is not None and is_open(notice, until_ms):
+            if is_scheduled(notice) and after_ms < (notice.starts_at or 0) <= until_ms and is_open(notice, until_ms):
                 to = self._users(notice) or ()
                 muted = frozenset(user for user in to if is_muted(notice, self.preferences_of(user)))
                 started.append(Sent(notice.id, to, muted, notice))

@@ -47,6 +47,11 @@ def is_over(notice: Notice, now_ms: int) -> bool:
     return notice.expires_at is not None and notice.expires_at <= now_ms
 
 
+def is_scheduled(notice: Notice) -> bool:
+    """Whether it begins later than it was sent."""
+    return notice.starts_at is not None and notice.starts_at > notice.created_at
+
+
 def noticed(draft: Draft, notice_id: int, now_ms: int) -> Notice:
     """The notice that a draft becomes."""
     return Notice(
@@ -80,10 +85,11 @@ def edited(notice: Notice, edit: Edit, now_ms: int) -> Notice:
     return after
 
 
-def receipt(notice: Notice, user: str, marks: Marks) -> Receipt:
+def receipt(notice: Notice, user: str, before: Marks, after: Marks) -> Receipt:
     """What a change of marks is to who wrote it."""
     sender = None if notice.sender is None else notice.sender.id
-    return Receipt(notice.id, user, sender, marks.delivered_at, marks.read_at)
+    is_delivery = before.delivered_at is None and after.delivered_at is not None
+    return Receipt(notice.id, user, sender, after.delivered_at, after.read_at, is_delivery)
 
 
 def is_unread(marks: Marks) -> bool:

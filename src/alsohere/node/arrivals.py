@@ -1,8 +1,8 @@
 """Users who connect, and what they must be told: the counts, and what came while they were away.
 
 Owns: when the store is asked for them: at once, but one question at a time. Those who come while one is under way are asked for
-in the next; so who comes alone does not wait, and when everybody comes at once, after a restart, a question is about many, and the
-store has time for others.
+in the next; so who comes alone does not wait, and when everybody comes at once, after a restart, a question is about many.
+A store takes only so many questions at a time, and there are others who ask.
 Invariant: an answer is told to the user who was asked about, or not at all: whoever has left or is somebody else by then has
 another window.
 """
@@ -160,9 +160,7 @@ class Arrivals:
             self._node.metrics.internal_error()
             return None
 
-    def _still_there(
-        self, asked: dict[Connection, Window], queue: dict[Connection, None]
-    ) -> Iterator[tuple[Connection, Window]]:
+    def _still_there(self, asked: dict[Connection, Window], queue: dict[Connection, None]) -> Iterator[tuple[Connection, Window]]:
         """Those who are still who they were when the question was asked; they are out of the queue."""
         for connection, window in asked.items():
             if self.deliveries.is_current(connection, window):

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from alsohere.domain.inbox import is_over, is_scheduled
 from alsohere.errors import Refusal
-from alsohere.notices import Sent, Withdrawn
+from alsohere.node.meanwhile import Meanwhile
+from alsohere.notices import Notice, Sent, Withdrawn
 from alsohere.ports import InboxStore
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ class Calendar:
         store: who knows.
         retention_s: how long what is read, archived or over is kept.
         started, ended: are called with what began or ended.
+        meanwhile: what happens while the store is asked.
     """
 
     def __init__(
@@ -36,24 +41,27 @@ class Calendar:
         retention_s: float,
         started: Callable[[Sent], None],
         ended: Callable[[Withdrawn], None],
+        meanwhile: Meanwhile,
     ) -> None:
         self._node = node
         self._store = store
         self._retention_ms = int(retention_s * 1000)
         self._started = started
         self._ended = ended
-        self._looked_ms = 0  # up to when beginnings and ends have been seen
-        self._look_s: float | None = None
+        self._meanwhile = meanwhile
+        self._looked_ms = node.clock.wall_ms()  # up to when beginnings and ends have been seen
+        self._look_ms: int | None = None
         self._prune_s: float | None = None
         self._prune_after = 0
 
     def begin(self) -> None:
         """Find out what will begin or end of what the life before left."""
-        now_s = self._node.clock.now_s()
-        self._looked_ms = self._looked_ms or self._node.clock.wall_ms()
-        self._look_s = now_s
-        self._prune_s = self._prune_s or now_s + FIRST_PRUNE_S
-        self._node.wake()
+        self._looked_ms = self._node.clock.wall_ms()
+        self.expect(self._looked_ms)
+
+    def has_begun(self, notice: Notice) -> bool:
+        """Whether it is to be told at once: it began when it was sent, or was looked for before it was written."""
+        return not is_scheduled(notice) or (notice.starts_at or 0) <= self._looked_ms
 
     def expect(self, at_ms: int | None) -> None:
         """Look again when something begins or ends.
@@ -61,24 +69,23 @@ class Calendar:
         Args:
             at_ms: when, in ms since the epoch; None: never.
         """
-        now_ms, now_s = self._node.clock.wall_ms(), self._node.clock.now_s()
-        self._prune_s = self._prune_s or now_s + FIRST_PRUNE_S
-        if at_ms is None or at_ms <= now_ms:
-            return
-        self._looked_ms = self._looked_ms or now_ms
-        look_s = now_s + (at_ms + 1 - now_ms) / 1000
-        if self._look_s is None or look_s < self._look_s:
-            self._look_s = look_s
+        self._prune_s = self._prune_s or self._node.clock.now_s() + FIRST_PRUNE_S
+        if at_ms is not None and (self._look_ms is None or at_ms < self._look_ms):
+            self._look_ms = at_ms
             self._node.wake()
 
     def due_s(self) -> float | None:
-        """When `advance` will have something to do."""
-        return min((due for due in (self._look_s, self._prune_s) if due is not None), default=None)
+        """When `advance` will have something to do; asked anew at every ping, since the wall clock may be set."""
+        if self._look_ms is None:
+            return self._prune_s
+        clock = self._node.clock
+        look_s = clock.now_s() + max(0, self._look_ms - clock.wall_ms()) / 1000
+        return look_s if self._prune_s is None else min(look_s, self._prune_s)
 
     def advance(self, now_s: float) -> None:
         """Ask for what is due."""
-        if self._look_s is not None and now_s >= self._look_s:
-            self._look_s = None
+        if self._look_ms is not None and self._node.clock.wall_ms() >= self._look_ms:
+            self._look_ms = None
             self._node.spawn(self._look())
         if self._prune_s is not None and now_s >= self._prune_s:
             self._prune_s = now_s + PRUNE_S
@@ -87,16 +94,23 @@ class Calendar:
 
     async def _look(self) -> None:
         now_ms = self._node.clock.wall_ms()
+        after_ms, self._looked_ms = self._looked_ms, now_ms
         try:
-            due = await self._store.due(self._looked_ms, now_ms)
-        except Refusal:
+            with self._meanwhile.watch() as changes:
+                due = await self._store.due(after_ms, now_ms)
+        except Exception as error:
+            self._looked_ms = after_ms
             self.expect(now_ms + int(RETRY_S * 1000))
+            if not isinstance(error, Refusal):
+                raise
             return
-        self._looked_ms = now_ms
         for sent in due.started:
-            self._started(sent)
+            notice = None if sent.notice is None else changes.now(sent.notice)
+            if notice is not None and not is_over(notice, now_ms):
+                self._started(msgspec.structs.replace(sent, notice=notice))
         for withdrawn in due.expired:
-            self._ended(withdrawn)
+            if not changes.has_changed(withdrawn.id):  # recalled, or it goes on
+                self._ended(withdrawn)
         self.expect(due.next_at)
 
     def _pruned(self, answer: int | Refusal | None) -> None:

@@ -101,7 +101,7 @@ class InboxDesk:
         self.badges = Badges(node, store, self._connections, self._receivers)
         self.ways = Ways()
         self._write_s = 0.0
-        self._calendar = Calendar(node, store, rules.retention_s, self._started, self._withdrawn)
+        self._calendar = Calendar(node, store, rules.retention_s, self._started, self._withdrawn, self.meanwhile)
 
     # -- People come and go ------------------------------------------------------------------------------------------
 
@@ -134,10 +134,6 @@ class InboxDesk:
 
     def send(self, drafts: Sequence[Draft], done: Results) -> None:
         """Keep notifications, and send them to who is here; `done` gets an answer for each draft."""
-        now_ms = self._now_ms()
-        for draft in drafts:
-            self._calendar.expect(draft.starts_at)
-            self._calendar.expect(draft.expires_at)
 
         def kept(answers: list[Sent | Refusal] | Refusal) -> None:
             if isinstance(answers, Refusal):
@@ -145,7 +141,7 @@ class InboxDesk:
             else:
                 done([answer if isinstance(answer, Refusal) else self._sent(answer) for answer in answers])
 
-        self.store.send(drafts, now_ms, kept)
+        self.store.send(drafts, self._now_ms(), kept)
 
     async def sent(self, drafts: Sequence[Draft]) -> list[SendResult | Refusal]:
         """`send`, for who waits.
@@ -160,7 +156,12 @@ class InboxDesk:
         if notice is None:
             return SendResult(sent.id, {})
         self.ways.was_sent(notice)
-        reached = self._tell(sent, notice) if is_open(notice, self._now_ms()) else {}
+        # Not before it is written: it would be looked for in vain, and not again.
+        self._calendar.expect(notice.expires_at)
+        begun = self._calendar.has_begun(notice)
+        if not begun:
+            self._calendar.expect(notice.starts_at)
+        reached = self._tell(sent, notice) if begun and is_open(notice, self._now_ms()) else {}
         if notice.audience == "everyone":
             return SendResult(sent.id, {EVERYBODY: RecipientResult(reached.get(EVERYBODY, 0), stored=True)})
         if notice.audience == "topic":
@@ -182,12 +183,12 @@ class InboxDesk:
             for connection in receivers:
                 self._hand_over(connection, entry, self._show(notice, connection.user.id), parcels)
             self.badges.all_changed()
-            return {EVERYBODY: len(receivers)}
+            return {EVERYBODY: _reached(receivers)}
         result: dict[str, int] = {}
         for user in sent.to:
             connections = self._connections(user)
             if connections:
-                result[user] = len(connections)
+                result[user] = _reached(connections)
                 choice = self._show(notice, user, muted=user in sent.muted)
                 for connection in connections:
                     self._hand_over(connection, entry, choice, parcels)
@@ -306,6 +307,8 @@ class InboxDesk:
         self._node.hub.deliver(encode_fact("inbox:marked", told), [other for other in connections if other is not by])
         self._node.hub.deliver(unread_fact(marked.unread), connections)
         self.badges.changed(user)  # once more: a question from before may be answered after this
+        # Who marks something has got it, acknowledged or not.
+        self._receipts((receipt for receipt in marked.changed if receipt.is_delivery), read=False)
         if marking.mark == "read":
             self._receipts(marked.changed, read=True)
 
@@ -381,3 +384,8 @@ class InboxDesk:
 
     def _now_ms(self) -> int:
         return self._node.clock.wall_ms()
+
+
+def _reached(connections: Sequence[Connection]) -> int:
+    """How many are there; see node/pushes.py."""
+    return sum(not connection.peer.missing for connection in connections)

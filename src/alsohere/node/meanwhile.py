@@ -26,6 +26,9 @@ class Changes:
     def marked(self, user: str, notice_id: int) -> None:
         self._marked.add((user, notice_id))
 
+    def has_changed(self, notice_id: int) -> bool:
+        return notice_id in self._now
+
     def now(self, notice: Notice) -> Notice | None:
         """A notice as it is by now; None: it is in no inbox any more."""
         return self._now.get(notice.id, notice)

@@ -57,14 +57,14 @@ class Ways:
 def subscribe(node: Node, connection: Connection, command: events.WebpushSubscribe, answer: Answer) -> None:
     """`webpush:subscribe`."""
     ways = node.inbox.ways
-    store, given = ways.browsers(connection), command.subscription
+    store, user, given = ways.browsers(connection), connection.user.id, command.subscription
     if not all(0 < len(key) <= MOST_KEY and key.isascii() for key in (given.keys.p256dh, given.keys.auth)):
         raise BadRequest("subscription.keys: p256dh and auth as the browser gave them.")
     subscription = Subscription(check_endpoint(given.endpoint, private=ways.private), given.keys.p256dh, given.keys.auth)
 
     async def keep() -> None:
         try:
-            await store.subscribe(connection.user.id, subscription, node.clock.wall_ms(), MOST_SUBSCRIPTIONS)
+            await store.subscribe(user, subscription, node.clock.wall_ms(), MOST_SUBSCRIPTIONS)
         except Refusal as refusal:
             answer.refused(refusal)
         else:
@@ -75,11 +75,11 @@ def subscribe(node: Node, connection: Connection, command: events.WebpushSubscri
 
 def unsubscribe(node: Node, connection: Connection, command: events.WebpushUnsubscribe, answer: Answer) -> None:
     """`webpush:unsubscribe`."""
-    store = node.inbox.ways.browsers(connection)
+    store, user = node.inbox.ways.browsers(connection), connection.user.id
 
     async def drop() -> None:
         try:
-            await store.unsubscribe(command.endpoint, connection.user.id)
+            await store.unsubscribe(command.endpoint, user)
         except Refusal as refusal:
             answer.refused(refusal)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,14 +36,30 @@ def minute_of_day(at_ms: int, zone: str) -> int:
         at_ms: ms since the epoch.
         zone: as in `Europe/Prague`; UTC if this machine does not know it any more.
     """
-    try:
-        local = datetime.fromtimestamp(at_ms / 1000, _zone(zone))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        local = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return local.hour * 60 + local.minute
+    return _minute(_local(at_ms, zone))
 
 
 def quiet_until(quiet: Quiet | None, at_ms: int) -> int | None:
     """When the quiet hours end that a time is in, in ms since the epoch; None: it is in none."""
-    left = 0 if quiet is None else quiet_minutes(quiet, minute_of_day(at_ms, quiet.tz))
-    return at_ms - at_ms % 60_000 + left * 60_000 if left else None
+    if quiet is None:
+        return None
+    local = _local(at_ms, quiet.tz)
+    left = quiet_minutes(quiet, _minute(local))
+    if not left:
+        return None
+    # By the clock there: in the night in which it is set, that is an hour sooner or later.
+    end = local.replace(second=0, microsecond=0) + timedelta(minutes=left)
+    if end.timestamp() * 1000 <= at_ms:  # of the hour that comes twice, it is the second
+        end = end.replace(fold=1)
+    return int(end.timestamp() * 1000)
+
+
+def _local(at_ms: int, zone: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, _zone(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def _minute(local: datetime) -> int:
+    return local.hour * 60 + local.minute

@@ -113,7 +113,8 @@ def _mark_rows(user: str, marking: Marking, asked: dict[str, Any], connection: C
     changed, rows = [], []
     for notice_id, sender, *before in connection.execute(_candidates(marking.mark, _named_by(marking)), asked):
         after = marked(Marks(*before), marking.mark, asked["now_ms"])
-        changed.append(Receipt(notice_id, user, sender, after.delivered_at, after.read_at))
+        is_delivery = before[0] is None and after.delivered_at is not None
+        changed.append(Receipt(notice_id, user, sender, after.delivered_at, after.read_at, is_delivery))
         rows.append(mark_row(notice_id, user, after))
     if rows:
         connection.execute(MARK_ROW, rows)
@@ -141,7 +142,7 @@ def _mark_broadcasts(user: str, marking: Marking, now_ms: int, broadcasts: Broad
     notices = [notice for notice in broadcasts.untouched(user) if concerns(marking, notice, NEW)]
     broadcasts.touch(user, notices)
     insert_all(connection, INBOX, [receiver_row(notice, user, after) for notice in notices])
-    return [receipt(notice, user, after) for notice in notices]
+    return [receipt(notice, user, NEW, after) for notice in notices]
 
 
 # -- Deliveries --------------------------------------------------------------------------------------------------------
@@ -164,10 +165,10 @@ def deliver(deliveries: Sequence[Delivery], connection: Connection) -> list[Rece
         if (user, notice_id) in found:
             sender, delivered_at, read_at = found[user, notice_id]
             if delivered_at is None:
-                changed.append(Receipt(notice_id, user, sender, at, read_at))
+                changed.append(Receipt(notice_id, user, sender, at, read_at, is_delivery=True))
                 old.append({"of_user": user, "of_id": notice_id, "to_ms": at})
         elif notice_id in broadcasts:
-            changed.append(receipt(broadcasts[notice_id], user, Marks(at)))
+            changed.append(receipt(broadcasts[notice_id], user, NEW, Marks(at)))
             new.append(receiver_row(broadcasts[notice_id], user, Marks(at)))
     if old:
         connection.execute(_DELIVER, old)
