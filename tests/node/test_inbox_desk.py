@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from alsohere.domain.attention import Category
 from alsohere.errors import Refusal
+from alsohere.node.inbox_desk import InboxRules
 from alsohere.notices import Draft, Edit, Filter, SendResult
 from support.inbox_readers import BETWEEN_USERS, Reader, send, tick
 from support.loop import asynchronous, until
@@ -189,6 +191,16 @@ async def test_preferences_are_told_in_every_tab_when_they_are_others_than_befor
         assert second.call("inbox:preferences", {}) == {"ok": True, **told}
     facts = [[args[0] for name, args in one.events if name == "preferences:changed"] for one in (ann, second, bob)]
     assert facts == [[told], [told], []]
+
+
+@asynchronous
+async def test_a_category_that_is_critical_makes_what_is_sent_so() -> None:
+    world = World(inbox_rules=InboxRules(enabled=True, categories={"alarm": Category(critical=True)}, retention_s=86_400))
+    ann = Reader(world, "ann")
+    ann.call("inbox:preferences", {"mute": {"categories": ["alarm"]}})
+    result = send(world, to=("ann",), category="alarm")
+    assert not result.results["ann"].muted
+    assert (ann.shown[-1]["show"], ann.shown[-1]["critical"]) == ("toast", True)
 
 
 @asynchronous

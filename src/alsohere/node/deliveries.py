@@ -18,7 +18,7 @@ import msgspec
 
 from alsohere.domain.inbox import shown
 from alsohere.node.connection import Connection
-from alsohere.notices import Delivery, Entry, Show
+from alsohere.notices import Entry, Show
 from alsohere.wire.socketio import encode_fact
 
 WINDOW = 32  # of the 64 acknowledgements that a session may owe
@@ -62,7 +62,6 @@ class Deliveries:
         self._windows: dict[Connection, Window] = {}  # of those who are being caught up, or owe an acknowledgement
         self._owing: dict[Connection, None] = {}  # of those, who are told more when they have acknowledged
         self._look_s = 0.0  # until then, nobody's patience ends
-        self.acknowledged: list[Delivery] = []
 
     # -- Catching up -------------------------------------------------------------------------------------------------
 
@@ -164,18 +163,17 @@ class Deliveries:
 
     # -- Acknowledgements --------------------------------------------------------------------------------------------
 
-    def acknowledge(self, connection: Connection, ack_id: int, now_s: float, wall_ms: int) -> bool:
-        """Whether this acknowledges a notification; if so, that is noted."""
+    def acknowledge(self, connection: Connection, ack_id: int, now_s: float) -> int | None:
+        """The notification that this acknowledges, if it does."""
         window = self._windows.get(connection)
         notice_id = window.pending.pop(ack_id, None) if window is not None else None
         if window is None or notice_id is None:
-            return False
-        self.acknowledged.append(Delivery(connection.user.id, notice_id, wall_ms))
+            return None
         window.stale_s = now_s + PATIENCE_S
         if connection in self._owing and not window.pending:
             self._ask(connection, window)
         self._drop_idle(connection, window)
-        return True
+        return notice_id
 
     def due_s(self) -> float | None:
         """When `advance` may have something to give up. It is asked at every tick, of ten thousand who come back at once."""

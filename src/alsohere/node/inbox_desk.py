@@ -10,8 +10,6 @@ Rejected: counting along with what is sent and read. It is faster, and every inb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +17,7 @@ import msgspec
 from alsohere.domain.attention import Category, is_muted, is_quiet, show
 from alsohere.domain.inbox import NEW, is_open, is_over, shown
 from alsohere.errors import Refusal
+from alsohere.node.acknowledgements import Acknowledgements
 from alsohere.node.arrivals import Arrivals
 from alsohere.node.badges import Badges, unread_fact
 from alsohere.node.calendar import Calendar
@@ -36,13 +35,11 @@ from alsohere.notices import (
     InboxMarked,
     Marked,
     Marking,
-    MessageReceipt,
     Notice,
     Notification,
     NotificationChanged,
     NotificationRecalled,
     Preferences,
-    Receipt,
     RecipientResult,
     SendResult,
     Sent,
@@ -57,9 +54,8 @@ if TYPE_CHECKING:
     from alsohere.node.node import Node
 
 EVERYBODY = "*"
-RETRY_S = 1.0
-MOST_UNWRITTEN = 100_000  # acknowledgements, while the store is away
 NO_WISHES = Preferences()
+ORDINARY = Category()
 
 Results = Callable[["list[SendResult | Refusal] | Refusal"], None]
 MarkedDone = Callable[["Marked | Refusal"], None]
@@ -100,7 +96,7 @@ class InboxDesk:
         self.deliveries = self._arrivals.deliveries
         self.badges = Badges(node, store, self._connections, self._receivers)
         self.ways = Ways()
-        self._write_s = 0.0
+        self.acknowledgements = Acknowledgements(node, store, self._tell_all)
         self._calendar = Calendar(node, store, rules.retention_s, self._started, self._withdrawn, self.meanwhile)
 
     # -- People come and go ------------------------------------------------------------------------------------------
@@ -141,7 +137,7 @@ class InboxDesk:
             else:
                 done([answer if isinstance(answer, Refusal) else self._sent(answer) for answer in answers])
 
-        self.store.send(drafts, self._now_ms(), kept)
+        self.store.send([self._in_its_category(draft) for draft in drafts], self._now_ms(), kept)
 
     async def sent(self, drafts: Sequence[Draft]) -> list[SendResult | Refusal]:
         """`send`, for who waits.
@@ -150,6 +146,10 @@ class InboxDesk:
             Refusal: the store is away; nothing was sent.
         """
         return await outcome_of(lambda done: self.send(drafts, done))
+
+    def _in_its_category(self, draft: Draft) -> Draft:
+        is_critical = self.rules.categories.get(draft.category, ORDINARY).critical and not draft.critical
+        return msgspec.structs.replace(draft, critical=True) if is_critical else draft
 
     def _sent(self, sent: Sent) -> SendResult:
         notice = sent.notice
@@ -205,7 +205,7 @@ class InboxDesk:
 
     def _show(self, notice: Notice, user: str, *, muted: bool = False) -> Show:
         wishes = self._wishes.get(user, NO_WISHES)
-        rule = self.rules.categories.get(notice.category, Category())
+        rule = self.rules.categories.get(notice.category, ORDINARY)
         quiet = wishes.quiet is not None and is_quiet(wishes.quiet, minute_of_day(self._now_ms(), wishes.quiet.tz))
         in_room = notice.room is not None and self._node.is_in_room(user, notice.room)
         return show(notice, rule, in_room=in_room, muted=muted or is_muted(notice, wishes), quiet=quiet)
@@ -266,12 +266,10 @@ class InboxDesk:
 
     def acknowledged(self, connection: Connection, ack_id: int) -> bool:
         """Whether this acknowledges a notification; if so, that is written down soon."""
-        if not self.deliveries.acknowledge(connection, ack_id, self._node.clock.now_s(), self._now_ms()):
-            return False
-        if len(self.deliveries.acknowledged) == 1:  # the first of those that are written together
-            self._write_s = max(self._write_s, self._node.clock.now_s())
-            self._node.wake()
-        return True
+        notice_id = self.deliveries.acknowledge(connection, ack_id, self._node.clock.now_s())
+        if notice_id is not None:
+            self.acknowledgements.add(connection.user.id, notice_id)
+        return notice_id is not None
 
     def mark(self, user: str, marking: Marking, done: MarkedDone, by: Connection | None = None) -> None:
         """Mark notifications of a user, in all their tabs.
@@ -306,23 +304,12 @@ class InboxDesk:
         )
         self._node.hub.deliver(encode_fact("inbox:marked", told), [other for other in connections if other is not by])
         self._node.hub.deliver(unread_fact(marked.unread), connections)
-        self.badges.changed(user)  # once more: a question from before may be answered after this
+        if connections:
+            self.badges.changed(user)  # once more: a question from before may be answered after this
         # Who marks something has got it, acknowledged or not.
-        self._receipts((receipt for receipt in marked.changed if receipt.is_delivery), read=False)
+        self.acknowledgements.tell((receipt for receipt in marked.changed if receipt.is_delivery), read=False)
         if marking.mark == "read":
-            self._receipts(marked.changed, read=True)
-
-    def _receipts(self, receipts: Iterable[Receipt], *, read: bool) -> None:
-        """Tell senders, and the application."""
-        hooks = self._node.hooks.read if read else self._node.hooks.delivered
-        for receipt in receipts:
-            if self._node.webhooks.enabled:
-                self._node.webhooks.receipt(receipt, read=read)
-            if hooks:
-                self._node.call_hooks(hooks, [receipt.user, receipt.id])
-            if receipt.sender is not None:
-                fact = MessageReceipt(receipt.id, receipt.user, receipt.delivered_at, receipt.read_at)
-                self._tell_all([receipt.sender], "message:receipt", fact)
+            self.acknowledgements.tell(marked.changed, read=True)
 
     def prefer(self, user: str, step: PreferencesStep, done: Callable[[Preferences | Refusal], None]) -> None:
         """Change what a user wants to hear of, and tell it in all their tabs."""
@@ -348,39 +335,15 @@ class InboxDesk:
 
     def due_s(self) -> float | None:
         """When `advance` will have something to do."""
-        dues = [self._arrivals.due_s(), self.badges.due_s(), self._calendar.due_s()]
-        if self.deliveries.acknowledged:
-            dues.append(self._write_s)
-        return min((due for due in dues if due is not None), default=None)
+        parts = (self._arrivals, self.acknowledgements, self.badges, self._calendar)
+        return min((due_s for part in parts if (due_s := part.due_s()) is not None), default=None)
 
     def advance(self, now_s: float) -> None:
         """Do and say what is due."""
         self._arrivals.advance(now_s)
-        if self.deliveries.acknowledged and now_s >= self._write_s:
-            self._write_s = now_s + self._node.tick_s
-            self._write_deliveries()
+        self.acknowledgements.advance(now_s)
         self.badges.advance(now_s)
         self._calendar.advance(now_s)
-
-    def _write_deliveries(self) -> None:
-        deliveries, self.deliveries.acknowledged = self.deliveries.acknowledged, []
-
-        def written(answer: list[Receipt] | Refusal) -> None:
-            if not isinstance(answer, Refusal):
-                self._receipts(answer, read=False)
-            elif len(self.deliveries.acknowledged) < MOST_UNWRITTEN:  # others are sent again at the next connect (I1)
-                self.deliveries.acknowledged[:0] = deliveries
-                self._write_s = self._node.clock.now_s() + RETRY_S
-                self._node.wake()
-
-        self.store.delivered(deliveries, written)
-
-    async def finish(self) -> None:
-        """Write down what was acknowledged, so that it is not delivered again in the next life."""
-        deliveries, self.deliveries.acknowledged = self.deliveries.acknowledged, []
-        if deliveries:
-            with suppress(Refusal):
-                self._receipts(await outcome_of(partial(self.store.delivered, deliveries)), read=False)
 
     def _now_ms(self) -> int:
         return self._node.clock.wall_ms()

@@ -531,7 +531,7 @@ class Node:
                 peer.disconnect(Disconnect(CloseCode.RESTART, "restarting"))
         # Nobody will come back to this process: graces end now, so that what the application has written down ends with it (P4).
         self._apply(self.presence.expire(math.inf))
-        self.spawn(self.inbox.finish())
+        self.spawn(self.inbox.acknowledgements.finish())
         await asyncio.wait(self.tasks, timeout=HANDLERS_S)
         await self.history.finish()
         await self.webhooks.finish()
