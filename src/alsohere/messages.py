@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,7 +18,6 @@ from alsohere.node.waiting import outcome_of
 from alsohere.notices import (
     Draft,
     Edit,
-    Edited,
     EntryState,
     Filter,
     MarkAs,
@@ -26,7 +26,6 @@ from alsohere.notices import (
     Notification,
     SendResult,
     Unread,
-    Withdrawn,
 )
 
 
@@ -109,9 +108,7 @@ class Messages:
             NotFound: there is none.
             Unavailable: the database cannot be reached.
         """
-        inbox = self.node.inbox
-        withdrawn: Withdrawn = await outcome_of(lambda done: inbox.recall(notification_id, done))
-        del withdrawn
+        await outcome_of(partial(self.node.inbox.recall, notification_id))
 
     async def edit(self, notification_id: int, **changes: Any) -> Notification:
         """Change a notification wherever it is.
@@ -125,10 +122,8 @@ class Messages:
             BadRequest: a field is not what it must be; the sentence names it.
             Unavailable: the database cannot be reached.
         """
-        edit = _struct(Edit, changes)
-        inbox = self.node.inbox
-        edited: Edited = await outcome_of(lambda done: inbox.edit(notification_id, edit, done))
-        return _readable(inbox.plain(edited.notice))
+        edited = await outcome_of(partial(self.node.inbox.edit, notification_id, _struct(Edit, changes)))
+        return _readable(self.node.inbox.plain(edited.notice))
 
     async def inbox(
         self,
@@ -189,8 +184,7 @@ class Messages:
         """
         named = None if ids is None else tuple(ids)
         marking = check_marking(Marking(mark=mark, ids=named, up_to=up_to, category=category, topic=topic))
-        marked: Marked = await outcome_of(lambda done: self.node.inbox.mark(str(user_id), marking, done))
-        return marked
+        return await outcome_of(partial(self.node.inbox.mark, str(user_id), marking))
 
     async def follow(self, user_id: str | int, topic: str) -> bool:
         """Have a user follow a topic; whether they did not before.
@@ -205,8 +199,8 @@ class Messages:
             Unavailable: the database cannot be reached.
         """
         check_users([str(user_id)])
-        store = self.node.inbox.store
-        changed: int = await outcome_of(lambda done: store.follow([str(user_id)], check_topic(topic), MOST_FOLLOWED, done))
+        follow = self.node.inbox.store.follow
+        changed: int = await outcome_of(partial(follow, [str(user_id)], check_topic(topic), MOST_FOLLOWED))
         return changed > 0
 
     async def unfollow(self, user_id: str | int, topic: str) -> bool:
@@ -220,8 +214,7 @@ class Messages:
             BadRequest: that is no topic.
             Unavailable: the database cannot be reached.
         """
-        store = self.node.inbox.store
-        changed: int = await outcome_of(lambda done: store.unfollow([str(user_id)], check_topic(topic), done))
+        changed: int = await outcome_of(partial(self.node.inbox.store.unfollow, [str(user_id)], check_topic(topic)))
         return changed > 0
 
 

@@ -65,6 +65,7 @@ class MemoryInbox(MemoryFollows):
         self.was_sent: Callable[[Notice, Sequence[str]], None] = lambda _notice, _users: None
         self.was_erased: Callable[[str], None] = lambda _user: None
         self._notices: dict[int, Notice] = {}  # by id, which is the order of sending
+        self._broadcasts: set[int] = set()  # of those
         self._keys: dict[tuple[str, str], int] = {}
         self._key_of: dict[int, tuple[str, str]] = {}
         self._recalled: dict[int, int] = {}  # id -> when
@@ -101,6 +102,8 @@ class MemoryInbox(MemoryFollows):
             sender = None if draft.sender is None else draft.sender.id
             to = tuple(user for user in self.followers_of(draft.topic) if user != sender)
         self._notices[notice.id], self._rows[notice.id] = notice, {}
+        if notice.audience == "everyone":
+            self._broadcasts.add(notice.id)
         if draft.key is not None:
             self._keys[draft.scope, draft.key] = notice.id
             self._key_of[notice.id] = draft.scope, draft.key
@@ -187,6 +190,7 @@ class MemoryInbox(MemoryFollows):
         self._clear(notice_id)
         del self._notices[notice_id], self._rows[notice_id]
         self._recalled.pop(notice_id, None)
+        self._broadcasts.discard(notice_id)
         if notice_id in self._key_of:
             del self._keys[self._key_of.pop(notice_id)]
 
@@ -272,8 +276,7 @@ class MemoryInbox(MemoryFollows):
 
     def _entries(self, user: str, now_ms: int) -> Iterator[Entry]:
         """Everything that a user may see, oldest first."""
-        everyone = {notice.id for notice in self._notices.values() if notice.audience == "everyone"}
-        for notice_id in sorted(everyone | self._ids.get(user, set())):
+        for notice_id in sorted(self._broadcasts | self._ids.get(user, set())):
             notice = self._kept(notice_id)
             marks = None if notice is None else self._marks(notice, user)
             if notice is not None and marks is not None and is_open(notice, now_ms):

@@ -9,6 +9,7 @@ another window.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -107,6 +108,7 @@ class Arrivals:
                     await self._welcome(list(self._arriving)[:AT_ONCE])
                 if self._unfinished:
                     await self._tell_rest(next(iter(self._unfinished)))
+                await asyncio.sleep(0)  # a store in memory answers at once, and others must have their turn
         except Refusal:
             pass  # the store is away: they are told as soon as it is back
         finally:

@@ -84,10 +84,12 @@ class Badges:
     async def _count(self, users: list[str]) -> None:
         try:
             counts = await self._store.unread(users, self._node.clock.wall_ms())
-        except Refusal:
+        except Exception as error:
             self._stale.update(users)
             self._tell_s = self._node.clock.now_s() + RETRY_S
             self._node.wake()
+            if not isinstance(error, Refusal):
+                raise
             return
         for user, unread in counts.items():
             self._node.hub.deliver(unread_fact(unread), self._connections(user))
