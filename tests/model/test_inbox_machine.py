@@ -55,6 +55,7 @@ deeds = st.one_of(
     st.tuples(st.just("arrive"), users),
     st.tuples(st.just("arrive"), users),
     st.tuples(st.just("go"), picks),
+    st.tuples(st.just("identify"), picks, users),
     st.tuples(st.just("tick")),
 )
 
@@ -94,6 +95,11 @@ class InboxMachine(RuleBasedStateMachine):
     @rule(pick=picks)
     def leave(self, pick: int) -> None:
         self.town.do(lambda: self.town.go(pick))
+
+    @precondition(lambda self: self.town.tabs)
+    @rule(pick=picks, user=users)
+    def identify(self, pick: int, user: str) -> None:
+        self.town.do(lambda: self.town.identify(pick, user))
 
     @precondition(lambda self: self.town.tabs)
     @rule(pick=picks, marking=markings)

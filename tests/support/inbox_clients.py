@@ -15,18 +15,26 @@ class Tab(SimulatedClient):
     """A client that believes what it is told. It acknowledges what it is sent, unless it `is_lazy`."""
 
     def __init__(self, world: World, user: str, *, is_lazy: bool) -> None:
-        self.user = user
         self.is_lazy = is_lazy
+        self.badge: dict[str, Any] = {"total": 0, "by_category": {}}
+        self.when_answered: dict[int, Any] = {}
+        self.be(user)
+        super().__init__(world)
+        self.send(f'40{{"user":"{user}"}}')
+
+    def be(self, user: str) -> None:
+        """Somebody who has been told nothing yet; only the badge stays on the screen."""
+        self.user = user
         self.shown: dict[int, dict[str, Any]] = {}
         self.order: list[int] = []
         self.recalled: set[int] = set()
-        self.badge: dict[str, Any] = {"total": 0, "by_category": {}}
         self.owes: list[tuple[str, int]] = []
         self.receipts: set[tuple[int, str]] = set()
         self.since = 0  # the last id before it came
-        self.when_answered: dict[int, Any] = {}
-        super().__init__(world)
-        self.send(f'40{{"user":"{user}"}}')
+
+    def identify(self, user: str) -> None:
+        """Become somebody else on the same connection."""
+        self.command("user:identify", {"token": user}, lambda _: self.be(user))
 
     def write(self, packet: Any) -> None:
         super().write(packet)

@@ -209,6 +209,12 @@ class Town:
             self.tabs.append(tab)
             self.fresh.append(tab)
 
+    def identify(self, pick: int, user: str) -> None:
+        tab = self.tabs[pick % len(self.tabs)]
+        if tab.user != user:
+            tab.identify(user)
+            self.fresh.append(tab)
+
     def go(self, pick: int) -> None:
         self.tabs.pop(pick % len(self.tabs)).lose_transport()
 
@@ -245,6 +251,8 @@ class Town:
             self.arrive(args[0], is_lazy=False)
         elif self.tabs and what == "mark":
             self.mark(self.tabs[args[0] % len(self.tabs)], args[1])
+        elif self.tabs and what == "identify":
+            self.identify(*args)
         elif self.tabs:
             self.go(args[0])
 

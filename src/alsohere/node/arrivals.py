@@ -59,7 +59,7 @@ class Arrivals:
         self._arriving: dict[Connection, None] = {}
         self._unfinished: dict[Connection, None] = {}  # they were told a part of what waits
         self._is_asking = False
-        self._due_s = 0.0
+        self._retry_s: float | None = None  # the store is away: not before then is it asked again
 
     def add(self, connection: Connection) -> None:
         """Tell a connection soon."""
@@ -70,18 +70,20 @@ class Arrivals:
         self._enqueue(self._unfinished, connection)
 
     def _enqueue(self, queue: dict[Connection, None], connection: Connection) -> None:
-        is_first = not self._has_somebody
         queue[connection] = None
-        if is_first and not self._is_asking:
-            self._soon(self._node.clock.now_s())
+        if self._retry_s is None:
+            self._begin()
+        else:
+            self._node.wake()
+
+    def _begin(self) -> None:
+        if self._has_somebody and not self._is_asking:
+            self._is_asking = True
+            self._node.spawn(self._tell())
 
     @property
     def _has_somebody(self) -> bool:
         return bool(self._arriving or self._unfinished)
-
-    def _soon(self, due_s: float) -> None:
-        self._due_s = due_s
-        self._node.wake()
 
     def forget(self, connection: Connection) -> None:
         """Do not tell it: it is over, or somebody else's."""
@@ -91,15 +93,15 @@ class Arrivals:
 
     def due_s(self) -> float | None:
         """When `advance` will have something to do."""
-        dues = [self.deliveries.due_s(), self._due_s if self._has_somebody and not self._is_asking else None]
+        dues = [self.deliveries.due_s(), self._retry_s if self._has_somebody else None]
         return min((due for due in dues if due is not None), default=None)
 
     def advance(self, now_s: float) -> None:
-        """Ask for what is due."""
+        """Ask again, if the store was away."""
         self.deliveries.advance(now_s)
-        if self._has_somebody and not self._is_asking and now_s >= self._due_s:
-            self._is_asking = True
-            self._node.spawn(self._tell())
+        if self._retry_s is not None and now_s >= self._retry_s:
+            self._retry_s = None
+            self._begin()
 
     async def _tell(self) -> None:
         try:
@@ -114,9 +116,8 @@ class Arrivals:
         finally:
             self._is_asking = False
             if self._has_somebody:
-                self._soon(self._node.clock.now_s() + RETRY_S)
-            else:
-                self._node.wake()  # patience may have begun
+                self._retry_s = self._node.clock.now_s() + RETRY_S
+            self._node.wake()  # also for patience, which may have begun
 
     async def _welcome(self, connections: Sequence[Connection]) -> None:
         """Tell some who have come."""
