@@ -143,6 +143,16 @@ async def test_a_store_that_is_broken_leaves_nobody_deaf() -> None:
 
 
 @asynchronous
+async def test_who_asks_a_store_that_is_broken_is_answered() -> None:
+    world, store = late_world()
+    tab = Reader(world, "ann")
+    store.fault = RuntimeError("a row that cannot be read")
+    assert (await tab.wants("inbox:list", {}))["error"]["code"] == "internal"
+    store.fault, store.is_away = None, True
+    assert (await tab.wants("inbox:list", {}))["error"]["code"] == "unavailable"
+
+
+@asynchronous
 async def test_what_was_acknowledged_while_the_store_was_away_is_noted_when_it_is_back() -> None:  # I1
     world, store = late_world()
     tab = Reader(world, "ann")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -46,6 +47,17 @@ class Answer:
         """`{"ok": false, "error": {…}}`."""
         self._node.metrics.refused(refusal.code)
         self._say({"ok": False, "error": ErrorBody(refusal.code, refusal.message, refusal.retry_after_ms)})
+
+    @contextmanager
+    def or_refused(self) -> Iterator[None]:
+        """Refuse with whatever is raised before the answer: a client must not wait for a task that has failed."""
+        try:
+            yield
+        except Refusal as refusal:
+            self.refused(refusal)
+        except Exception:
+            self.refused(Refusal("The server failed to answer this; its log says why.", code="internal"))
+            raise
 
     def _say(self, content: dict[str, Any]) -> None:
         if self._ack_id is not None:

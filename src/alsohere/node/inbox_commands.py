@@ -53,12 +53,9 @@ def _list(node: Node, connection: Connection, command: events.InboxList, answer:
 
 
 async def _answer_list(node: Node, user: str, which: Filter, answer: Answer) -> None:
-    try:
+    with answer.or_refused():
         with node.inbox.meanwhile.watch() as changes:
             page = await node.inbox.store.page(user, which, node.clock.wall_ms())
-    except Refusal as refusal:
-        answer.refused(refusal)
-    else:
         page = msgspec.structs.replace(page, entries=tuple(changes.current(page.entries)))
         answer.ok(page_content(page) | {"user": user})
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from alsohere.domain.offline import NOWHERE, Routes, Subscription, check_endpoint
-from alsohere.errors import BadRequest, Forbidden, Refusal
+from alsohere.errors import BadRequest, Forbidden
 from alsohere.node.answer import Answer
 from alsohere.node.connection import Connection
 from alsohere.notices import Notice
@@ -63,11 +63,8 @@ def subscribe(node: Node, connection: Connection, command: events.WebpushSubscri
     subscription = Subscription(check_endpoint(given.endpoint, private=ways.private), given.keys.p256dh, given.keys.auth)
 
     async def keep() -> None:
-        try:
+        with answer.or_refused():
             await store.subscribe(user, subscription, node.clock.wall_ms(), MOST_SUBSCRIPTIONS)
-        except Refusal as refusal:
-            answer.refused(refusal)
-        else:
             answer.ok()
 
     node.spawn(keep())
@@ -78,11 +75,8 @@ def unsubscribe(node: Node, connection: Connection, command: events.WebpushUnsub
     store, user = node.inbox.ways.browsers(connection), connection.user.id
 
     async def drop() -> None:
-        try:
+        with answer.or_refused():
             await store.unsubscribe(command.endpoint, user)
-        except Refusal as refusal:
-            answer.refused(refusal)
-        else:
             answer.ok()
 
     node.spawn(drop())
