@@ -115,7 +115,7 @@ class Messages:
 
         Args:
             notification_id: its id.
-            changes: `title`, `body`, `url`, `data`, `expires_at`; what is left out stays.
+            changes: `title`, `body`, `url`, `data`, `expires_at` (in the past: it ends now); what is left out stays.
 
         Raises:
             NotFound: there is none, or it was recalled, or is over.

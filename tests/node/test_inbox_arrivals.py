@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from alsohere.notices import Edit, Filter, Preferences, Quiet
+from alsohere.notices import Draft, Edit, Filter, Preferences, Quiet
 from support.inbox_readers import LateInbox, Reader, send, tick
 from support.loop import asynchronous, turns, until
 from support.simulation import World
@@ -199,6 +199,20 @@ async def test_who_acknowledges_nothing_is_sent_what_came_while_they_were_told_w
         await tick(world)
         assert ids(tab)[-3:] == new
         assert ids(tab) == sorted(set(ids(tab))), "I2"
+
+
+@asynchronous
+async def test_what_a_client_was_told_when_it_came_is_not_told_again_a_moment_later() -> None:
+    world, store = late_world()
+    store.is_silent = True
+    world.node.inbox.send([Draft(category="system", title="Hello", to=("ann",))], lambda answers: None)
+    tab = Reader(world, "ann", is_lazy=True)
+    await turns()
+    assert len(tab.shown) == 1
+    store.tell()
+    await tick(world)
+    assert len(tab.shown) == 1
+    assert tab.badge == {"total": 1, "by_category": {"system": 1}}
 
 
 @asynchronous

@@ -74,6 +74,8 @@ class LateInbox:
         self.fault: Exception | None = None
         self.is_slow = False  # in writing what is sent
         self._unwritten: list[Any] = []
+        self.is_silent = False  # about what it has written
+        self._untold: list[Any] = []
         self.asked = self.most_asked = 0  # questions under way, and the most there were
 
     def __getattr__(self, name: str) -> Any:
@@ -91,11 +93,20 @@ class LateInbox:
     async def due(self, *asked: Any) -> Any:
         return await self._late(await self._store.due(*asked))
 
-    def send(self, *asked: Any) -> None:
+    def send(self, drafts: Any, now_ms: int, done: Any) -> None:
         if self.is_slow:
-            self._unwritten.append(asked)
+            self._unwritten.append((drafts, now_ms, done))
+        elif self.is_silent:
+            self._store.send(drafts, now_ms, lambda answer: self._untold.append((done, answer)))
         else:
-            self._store.send(*asked)
+            self._store.send(drafts, now_ms, done)
+
+    def tell(self) -> None:
+        """Who has sent something while it was silent is told now."""
+        self.is_silent = False
+        for done, answer in self._untold:
+            done(answer)
+        self._untold.clear()
 
     def write(self) -> None:
         """What was to be sent while it was slow is on the disk now."""

@@ -150,7 +150,7 @@ class Deliveries:
         elif window.is_catching_up and parcel.id > window.after:
             window.has_more = True
             window.first_new = min(window.first_new or parcel.id, parcel.id)
-        else:
+        elif parcel.id not in window.pending.values():  # who came in the moment of the commit was told of it already
             self._send(connection, window, parcel)
 
     def _send(self, connection: Connection, window: Window, parcel: Parcel) -> None:
