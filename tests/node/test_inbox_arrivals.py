@@ -139,7 +139,7 @@ async def test_a_store_that_is_broken_leaves_nobody_deaf() -> None:
     await tick(world, 2)
     assert ids(tab) == [new]
     assert ids(other) == [old]
-    assert world.node.metrics.internal_errors == 1
+    assert world.node.metrics.internal_errors > 0
 
 
 @asynchronous

@@ -18,6 +18,24 @@ def ids(reader: Reader) -> list[int]:
 
 
 @asynchronous
+async def test_what_a_life_before_has_scheduled_begins_and_ends_also_where_nobody_says_that_this_one_begins() -> None:
+    store = LateInbox()
+    before = World(inbox_store=store)
+    now_ms = before.clock.wall_ms()
+    sent = send(before, to=("ann",), starts_at=now_ms + 5000, expires_at=now_ms + 10_000).id
+    world = World(inbox_store=store)
+    woken: list[bool] = []
+    world.node.inbox.ways.wake = lambda: woken.append(True)
+    ann = Reader(world, "ann")
+    await tick(world)
+    await tick(world, 6)
+    assert ids(ann) == [sent]
+    await tick(world, 6)
+    assert ann.last("notification:recalled") == {"ids": [sent]}
+    assert woken == [True]
+
+
+@asynchronous
 async def test_what_began_when_it_was_sent_does_not_begin_again() -> None:
     world = World()
     world.node.inbox.begin()

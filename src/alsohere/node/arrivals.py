@@ -132,7 +132,8 @@ class Arrivals:
             user = connection.user.id
             arrival = arrivals[user]
             self._wishes.setdefault(user, arrival.preferences)  # what is known already has been kept up to date
-            connection.outbox.put(unread_fact(arrival.unread))  # none too: the page may remember some, of before or somebody else
+            if not self._store.is_empty:  # then also nothing: the page may remember some, of before or of somebody else
+                connection.outbox.put(unread_fact(arrival.unread))
             self._catch_up(connection, window, changes.waiting(user, arrival.waiting), more=arrival.more)
 
     async def _tell_rest(self, connection: Connection) -> None:

@@ -90,6 +90,7 @@ class InboxDesk:
         self._node = node
         self.store = store
         self.rules = rules
+        self._has_begun = False
         self._wishes: dict[str, Preferences] = {}  # of users who are here
         self.meanwhile = Meanwhile()
         self._arrivals = Arrivals(node, store, self._wishes, self._choice, self.meanwhile)
@@ -104,11 +105,15 @@ class InboxDesk:
     def begin(self) -> None:
         """Take up what the life before left behind."""
         if self.rules.enabled:
+            self._has_begun = True
             self._calendar.begin()
 
     def arrive(self, connection: Connection) -> None:
         """A connection is somebody's from now on."""
         if self._is_told(connection) and not self.store.is_empty:
+            if not self._has_begun:  # mounted in a host: nothing is asked for before somebody is here
+                self.begin()
+                self.ways.wake()
             self._arrivals.add(connection)
 
     def leave(self, connection: Connection) -> None:
