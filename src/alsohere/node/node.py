@@ -37,10 +37,11 @@ from alsohere.node.inbox_desk import InboxDesk, InboxRules
 from alsohere.node.lane import Lane
 from alsohere.node.lock_desk import LockDesk, Receipts
 from alsohere.node.metrics import Metrics
-from alsohere.node.outbox import Outbox, OutboxRules
+from alsohere.node.outbox import OutboxRules
 from alsohere.node.peer import Peer
 from alsohere.node.pushes import Pushes
 from alsohere.node.rates import EventRates
+from alsohere.node.slow_readers import SlowReaders
 from alsohere.node.webhooks import WebhookRules, Webhooks
 from alsohere.node.wheel import Wheel
 from alsohere.ports import Alarm, Authenticator, HistoryStore, InboxStore, LockStore, Rooms, TokenVerifier, WebhookStore
@@ -49,7 +50,6 @@ from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
 from alsohere.wire.socketio import MAIN
 
-SWEEP_S = 1.0
 MAX_WAITING_HOOKS = 10_000
 MAX_WAVES, MIN_WAVE = 10, 50
 ENDED = Disconnect(CloseCode.NORMAL, "disconnected by the application")
@@ -134,7 +134,8 @@ class Node:
         self.draining = False
         self.peers: dict[str, Peer] = {}
         self.tasks: set[asyncio.Task[None]] = set()
-        self.outbox_rules = OutboxRules(rules.outbox_bytes, clock.now_s, self._outbox_waits)
+        self.slow_readers = SlowReaders(self, rules.outbox_age_s)
+        self.outbox_rules = OutboxRules(rules.outbox_bytes, clock.now_s, self.slow_readers.add)
         self.hub = Hub(rooms.roster, feed_rules, alarm)
         self.presence = Presence(rules.leave_grace_s)
         self.push = Pushes(self)
@@ -150,8 +151,6 @@ class Node:
         self._alarm = alarm
         self._connections: dict[str, Connection] = {}
         self._wheel: Wheel[Peer] = Wheel(rules.wheel_resolution_s)
-        self._waiting_outboxes: set[Outbox] = set()
-        self._sweep_s = 0.0
         self._presence_lane = Lane(MAX_WAITING_HOOKS, self.tasks)
         rooms.listen(self._room_changed)
 
@@ -220,7 +219,7 @@ class Node:
         """A session is over: its connections lose their transport, and nothing of it is kept."""
         self.peers.pop(peer.sid, None)
         self._wheel.remove(peer, peer.slot)
-        self._waiting_outboxes.discard(peer.outbox)
+        self.slow_readers.forget(peer.outbox)
         self.admission.gone(peer)
         for connection in list(peer.connections):
             # A client that was silent has had its time already (P12).
@@ -485,39 +484,21 @@ class Node:
             self.history.advance(now_s)
             self.webhooks.advance(now_s)
             self.expiries.advance()
-            if self._waiting_outboxes and now_s >= self._sweep_s:
-                self._sweep(now_s)
+            self.slow_readers.advance(now_s)
         finally:  # whatever fails, time must go on
             self.wake()
 
     def wake(self) -> None:
         """Ask for `advance` to be called when the next thing is due."""
-        parts = (self._wheel, self.hub, self.locks, self.inbox, self.history, self.expiries, self.webhooks)
+        parts = (self._wheel, self.hub, self.locks, self.inbox, self.history, self.expiries, self.webhooks, self.slow_readers)
         dues = [self.presence.next_due_s(), *(part.due_s() for part in parts)]
-        if self._waiting_outboxes:
-            dues.append(self._sweep_s)
         due_s = min((due for due in dues if due is not None), default=None)
         if due_s is not None:
-            self._alarm(due_s)
+            self.wake_by(due_s)
 
-    def _outbox_waits(self, outbox: Outbox) -> None:
-        sweep_s = self.clock.now_s() + (0 if outbox.overflowed else SWEEP_S)
-        # Those that wait already keep their time: others, whose outboxes wait for a moment, must not put it off for ever.
-        self._sweep_s = min(self._sweep_s, sweep_s) if self._waiting_outboxes else sweep_s
-        self._waiting_outboxes.add(outbox)
-        self._alarm(self._sweep_s)
-
-    def _sweep(self, now_s: float) -> None:
-        """The slow-reader policy: see node/outbox.py."""
-        self._sweep_s = now_s + SWEEP_S
-        for outbox in list(self._waiting_outboxes):
-            oldest_s = outbox.oldest_s()
-            if outbox.overflowed or (oldest_s is not None and now_s - oldest_s > self.rules.outbox_age_s):
-                self.metrics.slow_closed += 1
-                outbox.discard()
-                outbox.owner.disconnect(Disconnect(CloseCode.TOO_SLOW, "the client reads too slowly"))
-            elif oldest_s is None:
-                self._waiting_outboxes.discard(outbox)
+    def wake_by(self, due_s: float) -> None:
+        """Ask for `advance` to be called at that time, or before."""
+        self._alarm(due_s)
 
     async def drain(self, over_s: float) -> None:
         """Take no new sessions and close those there are, in waves, so that their clients do not all come back at once."""

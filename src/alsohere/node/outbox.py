@@ -1,6 +1,7 @@
 """What still has to go to one client, and what happens when it does not go.
 
-Owns: the bounded queue of one session and the slow-reader policy.
+Owns: the bounded queue of one session, and the slow-reader policy as far as one outbox can follow it (node/slow_readers.py has
+the rest).
 Invariants: packets leave in the order they were put, but for those that a newer one replaced; at most `limit_bytes` wait, and
 one packet that is larger than that by itself (S4); putting never blocks and never raises, so one slow reader never slows a room.
 
