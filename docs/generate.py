@@ -205,7 +205,8 @@ def _parameter(parameter: dict[str, Any]) -> str:
 
 
 def _row(name: str, schema: dict[str, Any]) -> str:
-    return f"| {name} | `{_shape(schema)}` | {schema['description'].partition('. ')[0].rstrip('.')} |"
+    first = re.split(r"\.\s", schema["description"])[0].rstrip(".")
+    return f"| {name} | `{_shape(schema)}` | {_flat(first)} |"
 
 
 def _shape(schema: dict[str, Any]) -> str:

@@ -50,6 +50,11 @@ def test_what_is_generated_is_what_the_code_says(page: Path):
     assert GENERATOR.renewed(page.read_text()) == page.read_text(), "run: .venv/bin/python docs/generate.py"
 
 
+@pytest.mark.parametrize("page", list(GENERATOR.pages()), ids=lambda page: page.stem)
+def test_a_row_of_a_table_is_one_line(page: Path):
+    assert not [line for line in page.read_text().splitlines() if line.startswith("| ") and not line.endswith("|")]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_described_with_its_fields_and_defaults(name: str):
     section = section_of(REFERENCE / "events.md", name)
