@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from alsohere import AlsoHere, Forbidden, NotFound, Unauthenticated, Unavailable
+from alsohere import (
+    AlsoHere,
+    BadRequest,
+    Forbidden,
+    LimitReached,
+    NotFound,
+    Preferences,
+    Quiet,
+    Unauthenticated,
+    Unavailable,
+)
 from alsohere.client import AlsoHereClient, AsyncAlsoHereClient, calls
 from support.provider import Provider
 from support.raw import RawClient, joined
@@ -98,6 +108,41 @@ def test_messages(server, here):
     ]
     with pytest.raises(NotFound):
         here.recall(2**40)
+
+
+def test_preferences_are_read_and_replaced_and_open_pages_are_told(server, here):
+    name, night = f"hal {calls.new_key()}", Quiet("22:00", "07:00", "Europe/Prague")
+    assert here.preferences(name) == Preferences()
+    with user(server, name) as hal:
+        wanted = Preferences(frozenset({"order"}), frozenset({"/posts/1", "/posts/2"}), night)
+        set_ = here.set_preferences(name, categories=["order"], topics=wanted.topics, quiet=night)
+        assert (set_, here.preferences(name)) == (wanted, wanted)
+        muted = {"categories": ["order"], "topics": ["/posts/1", "/posts/2"]}
+        told = {"muted": muted, "quiet": {"from": "22:00", "to": "07:00", "tz": "Europe/Prague"}}
+        assert hal.event("preferences:changed") == [told]
+    assert here.notify(name, title="Shipped", category="order").results[name].muted
+    assert here.set_preferences(name, categories=(), topics=["/posts/1"], quiet=None).quiet is None
+    assert here.preferences(name) == Preferences(topics=frozenset({"/posts/1"}))
+    assert not here.notify(name, title="Shipped", category="order").results[name].muted
+
+
+def test_preferences_that_are_none_are_refused_and_change_nothing(here):
+    name = f"ida {calls.new_key()}"
+    kept = here.set_preferences(name, categories=["order"], topics=(), quiet=None)
+    for wrong in (
+        {"categories": ["No Such"]},
+        {"topics": [""]},
+        {"quiet": Quiet("24:00", "07:00", "UTC")},
+        {"quiet": Quiet("22:00", "07:00", "Europe/Atlantis")},
+    ):
+        with pytest.raises(BadRequest):
+            here.set_preferences(name, **{"categories": (), "topics": (), "quiet": None} | wrong)
+    with pytest.raises(LimitReached, match="200"):
+        here.set_preferences(name, categories=(), topics=[f"/{number}" for number in range(201)], quiet=None)
+    assert here.preferences(name) == kept
+    for method in (here.preferences, lambda visitor: here.set_preferences(visitor, categories=(), topics=(), quiet=None)):
+        with pytest.raises(BadRequest, match="anonymous visitors have no inbox"):
+            method("~visitor")
 
 
 def test_the_key_of_a_notification_is_any_text_and_is_for_good(here):

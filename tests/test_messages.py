@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from alsohere import AlsoHere, BadRequest, LimitReached, NotFound, User
+from alsohere import AlsoHere, BadRequest, LimitReached, NotFound, Preferences, Quiet, User
 
 
 def run(steps) -> None:
@@ -40,6 +40,44 @@ def test_data_is_given_back_as_it_was_given():
         assert (await here.inbox("ann")).items[0].data == {"order": [7, None, "é"]}
         assert (await here.edit(sent.id, data=[1])).data == [1]
         assert (await here.edit(sent.id, data=None, title="x")).data is None
+
+    run(steps)
+
+
+def test_preferences_are_replaced_as_a_whole():
+    async def steps(here: AlsoHere) -> None:
+        assert await here.preferences(7) == Preferences()
+        night = Quiet("22:00", "07:00", "Europe/Prague")
+        wanted = Preferences(frozenset({"order"}), frozenset({"/posts/1"}), night)
+        assert await here.set_preferences(7, categories=["order"], topics=["/posts/1"], quiet=night) == wanted
+        assert await here.preferences("7") == wanted
+        assert (await here.notify(7, title="Shipped", category="order")).results["7"].muted
+        await here.set_preferences(7, categories=(), topics=wanted.topics, quiet=None)
+        assert await here.preferences(7) == Preferences(topics=frozenset({"/posts/1"}))
+        assert not (await here.notify(7, title="Shipped", category="order")).results["7"].muted
+
+    run(steps)
+
+
+def test_preferences_that_are_none_are_refused_and_change_nothing():
+    async def steps(here: AlsoHere) -> None:
+        kept = await here.set_preferences("ann", categories=["order"], topics=(), quiet=None)
+        nothing = {"categories": (), "topics": (), "quiet": None}
+        for wrong in (
+            {"categories": ["No Such"]},
+            {"topics": [""]},
+            {"quiet": Quiet("7:00", "22:00", "UTC")},
+            {"quiet": Quiet("22:00", "07:00", "Europe/Atlantis")},
+        ):
+            with pytest.raises(BadRequest):
+                await here.set_preferences("ann", **nothing | wrong)
+        with pytest.raises(LimitReached):
+            await here.set_preferences("ann", **nothing | {"topics": [f"/{number}" for number in range(201)]})
+        assert await here.preferences("ann") == kept
+        with pytest.raises(BadRequest, match="user_id"):
+            await here.preferences("~visitor")
+        with pytest.raises(BadRequest, match="user_id"):
+            await here.set_preferences("~visitor", **nothing)
 
     run(steps)
 

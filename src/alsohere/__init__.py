@@ -27,7 +27,7 @@ from alsohere.errors import (
 from alsohere.facts import LockAnswer, LockChanged, Member, Person, RoomCount
 from alsohere.messages import InboxPage
 from alsohere.node.connection import Connection
-from alsohere.notices import Marked, Notification, RecipientResult, SendResult, Unread
+from alsohere.notices import Marked, Notification, Preferences, Quiet, RecipientResult, SendResult, Unread
 from alsohere.server.receipts import Receipt, verify_receipt
 from alsohere.types import ONLINE, User
 
@@ -53,6 +53,8 @@ __all__ = [
     "NotWaiting",
     "Notification",
     "Person",
+    "Preferences",
+    "Quiet",
     "RateExceeded",
     "Receipt",
     "RecipientResult",

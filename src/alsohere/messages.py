@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from alsohere.domain.drafts import check_marking, check_topic, check_users
+from alsohere.domain.drafts import check_marking, check_topic, check_user_id, check_users
 from alsohere.domain.inbox import shown
 from alsohere.errors import BadRequest, Refusal
 from alsohere.facts import Person
-from alsohere.node.inbox_commands import MOST_FOLLOWED
+from alsohere.node.inbox_commands import MOST_FOLLOWED, preferences_step
 from alsohere.node.node import Node
 from alsohere.node.waiting import outcome_of
 from alsohere.notices import (
@@ -24,9 +24,12 @@ from alsohere.notices import (
     Marked,
     Marking,
     Notification,
+    Preferences,
+    Quiet,
     SendResult,
     Unread,
 )
+from alsohere.wire.events import Mutes
 
 
 class InboxPage(msgspec.Struct, frozen=True):
@@ -185,6 +188,45 @@ class Messages:
         named = None if ids is None else tuple(ids)
         marking = check_marking(Marking(mark=mark, ids=named, up_to=up_to, category=category, topic=topic))
         return await outcome_of(partial(self.node.inbox.mark, str(user_id), marking))
+
+    async def preferences(self, user_id: str | int) -> Preferences:
+        """What a user has muted, and their quiet hours.
+
+        Args:
+            user_id: whose.
+
+        Returns:
+            `categories` and `topics` that are muted, and `quiet`: a `Quiet`, or None.
+
+        Raises:
+            BadRequest: that is no user with an inbox.
+            Unavailable: the database cannot be reached.
+        """
+        user = check_user_id(str(user_id), "user_id")
+        return (await self.node.inbox.store.preferences([user]))[user]
+
+    async def set_preferences(
+        self, user_id: str | int, *, categories: Iterable[str], topics: Iterable[str], quiet: Quiet | None
+    ) -> Preferences:
+        """Replace what a user has muted, and their quiet hours; their open pages are told.
+
+        Args:
+            user_id: whose.
+            categories, topics: what is muted from now on, at most 200 together; nothing else is.
+            quiet: the hours, as `Quiet("22:00", "07:00", "Europe/Prague")`; None: there are none.
+
+        Returns:
+            The preferences as they are now.
+
+        Raises:
+            BadRequest: that is no user with an inbox, or a name, a time or a zone is none.
+            LimitReached: too much is muted.
+            Unavailable: the database cannot be reached; nothing was changed.
+        """
+        user = check_user_id(str(user_id), "user_id")
+        wanted = preferences_step(Mutes(list(categories), list(topics)), None, quiet)(Preferences())
+        preferred: Preferences = await outcome_of(lambda done: self.node.inbox.prefer(user, lambda _: wanted, done))
+        return preferred
 
     async def follow(self, user_id: str | int, topic: str) -> bool:
         """Have a user follow a topic; whether they did not before.

@@ -230,7 +230,12 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Quiet(msgspec.Struct, frozen=True):
-    """Hours of the day in which nothing makes itself heard: `22:00` to `07:00` in a time zone, as in `Europe/Prague`."""
+    """Hours of the day in which nothing makes itself heard: `22:00` to `07:00` in a time zone, as in `Europe/Prague`.
+
+    Args:
+        from_, to: times of day; in JSON it is `from`.
+        tz: the zone's name.
+    """
 
     from_: str = msgspec.field(name="from")
     to: str
@@ -238,7 +243,12 @@ class Quiet(msgspec.Struct, frozen=True):
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """What a user does not want to hear of, and when. It stands in the inbox all the same."""
+    """What a user does not want to hear of, and when. It stands in the inbox all the same.
+
+    Args:
+        categories, topics: what is muted.
+        quiet: their quiet hours; None: they have none.
+    """
 
     categories: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from alsohere.facts import LockRequest, Member, Person, RoomCount, Status
-from alsohere.notices import Notification, RecipientResult, Unread
+from alsohere.notices import Notification, Preferences, Quiet, RecipientResult, Unread
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -119,6 +119,25 @@ class Edited(msgspec.Struct, frozen=True):
     """A notification as it is now."""
 
     notification: Notification
+
+
+class Muted(msgspec.Struct, frozen=True):
+    """Names of what is muted."""
+
+    categories: frozenset[str]
+    topics: frozenset[str]
+
+
+class Preferred(msgspec.Struct, frozen=True):
+    """What a user does not want to hear of, and when, as the server says it."""
+
+    muted: Muted
+    quiet: Quiet | None
+
+    @property
+    def preferences(self) -> Preferences:
+        """The same, as the Python face has it."""
+        return Preferences(self.muted.categories, self.muted.topics, self.quiet)
 
 
 class Anything(msgspec.Struct, frozen=True):

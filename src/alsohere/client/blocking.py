@@ -25,7 +25,7 @@ from alsohere.client.answers import (
 )
 from alsohere.client.calls import Call, Unreachable
 from alsohere.errors import Refusal
-from alsohere.notices import EntryState, MarkAs
+from alsohere.notices import EntryState, MarkAs, Preferences, Quiet
 
 T = TypeVar("T")
 TIMEOUT_S = 10.0
@@ -195,6 +195,39 @@ class AlsoHereClient:
         With `category` or `topic` only those: all of a topic is the line of a digest.
         """
         return self._do(calls.mark(user_id, mark_as, ids, up_to, category, topic))
+
+    def preferences(self, user_id: str | int) -> Preferences:
+        """What a user has muted, and their quiet hours.
+
+        Args:
+            user_id: whose.
+
+        Returns:
+            `categories` and `topics` that are muted, and `quiet`: a `Quiet`, or None.
+
+        Raises:
+            BadRequest: that is no user with an inbox.
+        """
+        return (self._do(calls.preferences(user_id))).preferences
+
+    def set_preferences(
+        self, user_id: str | int, *, categories: Iterable[str], topics: Iterable[str], quiet: Quiet | None
+    ) -> Preferences:
+        """Replace what a user has muted, and their quiet hours; their open pages are told.
+
+        Args:
+            user_id: whose.
+            categories, topics: what is muted from now on, at most 200 together; nothing else is.
+            quiet: the hours, as `Quiet("22:00", "07:00", "Europe/Prague")`; None: there are none.
+
+        Returns:
+            The preferences as they are now.
+
+        Raises:
+            BadRequest: that is no user with an inbox, or a name, a time or a zone is none.
+            LimitReached: too much is muted.
+        """
+        return (self._do(calls.set_preferences(user_id, categories, topics, quiet))).preferences
 
     def follow(self, topic: str, *users: str | int) -> int:
         """Have users follow a topic; returns how many did not before."""

@@ -26,6 +26,7 @@ from alsohere.client.answers import (
     Notified,
     NotifiedAll,
     Online,
+    Preferred,
     Pushed,
     PushedAll,
     Reached,
@@ -33,7 +34,7 @@ from alsohere.client.answers import (
     Whereabouts,
 )
 from alsohere.errors import Refusal, Unavailable
-from alsohere.notices import EntryState, MarkAs
+from alsohere.notices import EntryState, MarkAs, Quiet
 
 T = TypeVar("T")
 PREFIX = "/api/v1"
@@ -266,6 +267,17 @@ def mark(
     else:
         body["all"] = True
     return Call("POST", f"/users/{name(str(user_id))}/inbox/mark", Marked, body=body)
+
+
+def preferences(user_id: str | int) -> Call[Preferred]:
+    """`GET /users/{id}/preferences`."""
+    return Call("GET", f"/users/{name(str(user_id))}/preferences", Preferred)
+
+
+def set_preferences(user_id: str | int, categories: Iterable[str], topics: Iterable[str], quiet: Quiet | None) -> Call[Preferred]:
+    """`PUT /users/{id}/preferences`."""
+    body = {"muted": {"categories": list(categories), "topics": list(topics)}, "quiet": quiet}
+    return Call("PUT", f"/users/{name(str(user_id))}/preferences", Preferred, body=body)
 
 
 def follow(topic: str, users: Iterable[str | int]) -> Call[Changed]:
