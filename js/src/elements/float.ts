@@ -26,6 +26,11 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, part: st
   return element;
 }
 
+/** What has the focus in the shadow root that an element is in. */
+export function focused(element: Node): Element | null {
+  return (element.getRootNode() as ShadowRoot).activeElement;
+}
+
 /** Give `parent` exactly these children, moving only what is not in its place, so that focus and animations survive. */
 export function arrange(parent: Element | ShadowRoot, children: readonly Element[]): void {
   const wanted = new Set(children);

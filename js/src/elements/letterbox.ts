@@ -1,14 +1,15 @@
 /*
- * What is behind the bell: the lists of an inbox, and the settings, by keyboard too. Arrow keys, Home and End go from line to line, Delete archives.
+ * What is behind the bell: the lists of an inbox, and the settings, by keyboard too.
  *
  * What somebody reads does not go away under their eyes: in the list of the unread it stays until another list is chosen, or the panel closed.
  */
 import type { InboxSnapshot, Marks, PreferenceChanges } from "../core/inbox.js";
 import { isUnread } from "../core/marking.js";
 import type { EntryState, Notification, Preferences } from "../core/wire.js";
-import { type Acts, Entry, tool } from "./entry.js";
-import { arrange, make } from "./float.js";
-import { categoryOf, type Digest, rows, topicOf } from "./letter.js";
+import { tool } from "./entry.js";
+import { focused, make } from "./float.js";
+import { categoryOf, type Digest, topicOf } from "./letter.js";
+import { Lines } from "./lines.js";
 import { type Choice, Menu } from "./menu.js";
 import { Popup } from "./popup.js";
 import { Said } from "./said.js";
@@ -48,26 +49,26 @@ export class Letterbox extends Popup {
   });
   #asked = false;
   #connected = false;
-  #letters = make("ul", "letters");
   #empty = make("p", "empty");
   #more = make("button", "button rest", texts.inbox.more);
   #scroll = make("div", "scroll");
-  #entries = new Map<string, Entry>();
-  #expanded = new Set<number>();
-  #digests = new Map<string, ReadonlySet<number>>();
   /** Read here, in the list of the unread. */
   #kept = new Map<number, Notification>();
   #seen = new Set<number>();
   #known = new Set<string>();
   #snapshot: InboxSnapshot | undefined;
-  #acts: Acts = {
+  #lines = new Lines({
     open: (item, event) => this.#open(item, event),
     mark: (item, as) => this.#mark(item, as),
-    toggle: (digest) => this.#toggle(digest),
+    toggle: (digest) => {
+      this.#lines.toggle(digest);
+      this.refresh();
+    },
     markAll: (digest) => this.#readTopic(digest),
     menu: (button, of) => this.#menu.serve(button, () => this.#choices(of())),
     isMuted: ({ category, topic }) => this.#has("categories", category) || (topic !== undefined && this.#has("topics", topic)),
-  };
+    lost: () => this.root.focus(),
+  });
 
   constructor(
     button: HTMLButtonElement,
@@ -84,10 +85,9 @@ export class Letterbox extends Popup {
     this.#filter.append(this.#switch(), this.#select);
     this.#select.setAttribute("aria-label", texts.inbox.category);
     this.#select.addEventListener("change", () => this.#choose(this.list, this.#select.value || null));
-    this.#letters.setAttribute("role", "list");
     this.#more.type = "button";
     this.#more.addEventListener("click", () => this.wishes.more());
-    this.#scroll.append(this.#letters, this.#empty, this.#more);
+    this.#scroll.append(this.#lines.root, this.#empty, this.#more);
     this.#scroll.addEventListener("scroll", this.#menu.place);
     this.root.append(head, this.#filter, this.#scroll, this.#settings.root, this.#said.root, this.#menu.root); // last: it moves no line
     this.#view(false);
@@ -108,14 +108,14 @@ export class Letterbox extends Popup {
     this.#categories(snapshot);
     this.#settings.show(preferences ?? NOTHING, this.#known, connected && preferences !== null);
     this.#menu.refresh();
-    if (!connected && !this.#active()) this.root.focus(); // what is disabled has no focus
+    if (!connected && !focused(this.root)) this.root.focus(); // what is disabled has no focus
     for (const [name, button] of this.#switches) button.setAttribute("aria-pressed", String(name === this.list));
     this.#scroll.setAttribute("aria-busy", String(status === "waiting"));
-    if (status !== "waiting" || !this.#entries.size) this.#fill(this.#items(snapshot), hasMore);
+    if (status !== "waiting" || this.#lines.empty) this.#fill(snapshot);
     const none = status === "refused" ? texts.inbox.refused : status === "waiting" && connected ? texts.inbox.loading : texts.inbox.empty[this.list];
     write(this.#empty, none);
-    this.#empty.hidden = this.#letters.childElementCount > 0;
-    const leaves = !hasMore && this.#active() === this.#more;
+    this.#empty.hidden = this.#lines.root.childElementCount > 0;
+    const leaves = !hasMore && focused(this.root) === this.#more;
     this.#more.hidden = !hasMore;
     if (leaves) this.root.focus();
     this.#look(snapshot.items);
@@ -129,12 +129,12 @@ export class Letterbox extends Popup {
   protected override closed(): void {
     this.#forget();
     this.#asked = false;
-    this.#letters.replaceChildren();
+    this.#lines.root.replaceChildren();
   }
 
   /** Times go on. */
   refresh(): void {
-    if (this.#snapshot && this.open) this.#fill(this.#items(this.#snapshot), this.#snapshot.hasMore);
+    if (this.#snapshot && this.open) this.#fill(this.#snapshot);
   }
 
   #items({ items }: InboxSnapshot): readonly Notification[] {
@@ -143,59 +143,18 @@ export class Letterbox extends Popup {
     return [...items, ...[...this.#kept.values()].filter(({ id }) => !ids.has(id))].sort((a, b) => b.id - a.id);
   }
 
-  #fill(items: readonly Notification[], hasMore: boolean): void {
-    const now = Date.now();
-    const active = this.#active();
-    const at = [...this.#letters.children].findIndex((line) => line.contains(active));
-    const before = this.#entries;
-    this.#entries = new Map();
-    const lines = rows(this.list === "archived" ? items.map(plain) : items, this.#digests, hasMore).map((row) => {
-      const key = "digest" in row ? row.digest.key : String(row.item.id);
-      const entry = before.get(key) ?? new Entry(this.#acts);
-      this.#entries.set(key, entry);
-      if ("digest" in row) entry.showDigest(row.digest, now);
-      else entry.show(items.find(({ id }) => id === row.item.id) ?? row.item, row.inside, this.#expanded.has(row.item.id), now);
-      return entry;
-    });
-    arrange(this.#letters, lines.map(({ root }) => root));
-    const mains = lines.map(({ main }) => main);
-    const next = mains[Math.max(0, Math.min(at, mains.length - 1))];
-    this.#stop(mains.find((main) => main.dataset["stop"]) ?? next, mains);
-    if (at >= 0 && !this.#active()) (next ?? this.root).focus(); // its line is gone
-  }
-
-  #active(): Element | null {
-    return (this.root.getRootNode() as ShadowRoot).activeElement;
-  }
-
-  /** One stop for the tabulator in the whole list. */
-  #stop(main: HTMLElement | undefined, mains: readonly HTMLElement[]): void {
-    for (const one of mains) {
-      one.tabIndex = one === main ? 0 : -1;
-      if (one === main) one.dataset["stop"] = "1";
-      else delete one.dataset["stop"];
-      for (const button of one.parentElement?.querySelectorAll<HTMLElement>(".tool") ?? []) button.tabIndex = one.tabIndex;
-    }
+  #fill(snapshot: InboxSnapshot): void {
+    this.#lines.show(this.#items(snapshot), snapshot.hasMore, this.list !== "archived");
   }
 
   #key(event: KeyboardEvent): void {
-    const { target, key } = event;
-    if (target instanceof HTMLSelectElement || this.#scroll.hidden) return;
-    const mains = [...this.#entries.values()].map(({ main }) => main);
-    const at = mains.findIndex((main) => main.parentElement?.contains(target as Node));
-    const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, Home: 0, End: mains.length - 1 }[key];
-    const next = to === undefined ? undefined : mains[Math.max(0, Math.min(mains.length - 1, to))];
-    if (next) {
-      event.preventDefault();
-      this.#stop(next, mains);
-      next.focus();
-    } else if (key === "Delete" && at >= 0) this.root.querySelectorAll("li")[at]?.querySelector<HTMLElement>("[data-does=archive]")?.click();
+    if (!(event.target instanceof HTMLSelectElement || this.#scroll.hidden)) this.#lines.key(event);
   }
 
   #open(item: Notification, event: Event): void {
     if (isUnread(item)) this.#mark(item, "read");
     if (!this.wishes.opened(item)) return event.preventDefault();
-    if (!this.#expanded.delete(item.id)) this.#expanded.add(item.id);
+    this.#lines.expand(item);
     this.refresh();
   }
 
@@ -222,12 +181,7 @@ export class Letterbox extends Popup {
   #readAll(): void {
     const { category } = this;
     this.#read(this.#snapshot?.items ?? [], { all: true, as: "read", ...(category && { category }) });
-    if (!this.#active()) this.root.focus(); // what is disabled has no focus
-  }
-
-  #toggle(digest: Digest): void {
-    if (!this.#digests.delete(digest.key)) this.#digests.set(digest.key, new Set(digest.items.map(({ id }) => id)));
-    this.refresh();
+    if (!focused(this.root)) this.root.focus(); // what is disabled has no focus
   }
 
   /** What is on the screen has been seen. Asked once each: if that is refused, it does not matter. */
@@ -282,7 +236,7 @@ export class Letterbox extends Popup {
       () => this.#said.say(said, undo),
       ({ code }) => this.#said.say(code === "limit" ? texts.inbox.tooMany : texts.inbox.failed),
     );
-    if (!this.#active()) this.#settings.root.focus(); // its line is gone
+    if (!focused(this.root)) this.#settings.root.focus(); // its line is gone
   }
 
   #turn(settings: boolean): void {
@@ -336,19 +290,13 @@ export class Letterbox extends Popup {
 
   #forget(): void {
     this.#kept.clear();
-    this.#digests.clear();
-    this.#expanded.clear();
+    this.#lines.forget();
   }
 
   #close(): void {
     this.root.hidePopover();
     this.button.focus();
   }
-}
-
-/** In the archive nothing is gathered. */
-function plain({ topic: _, ...item }: Notification): Notification {
-  return item;
 }
 
 function write(element: HTMLElement, text: string): void {
