@@ -112,6 +112,30 @@ def test_with_the_keyboard_alone(site, inbox_of):
     expect(bell(page)).to_be_focused()
 
 
+def test_when_the_last_line_goes_the_panel_has_the_focus(site, inbox_of):
+    office(site).notify("lou", title="The only one")
+    page = inbox_of("lou")
+    bell(page).click()
+    expect(letters(page)).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(letters(page).locator(".entry")).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(letters(page)).to_have_count(0)
+    expect(page.get_by_role("dialog", name="Inbox")).to_be_focused()
+
+
+def test_a_digest_that_was_opened_is_closed_when_the_panel_comes_again(site, inbox_of):
+    fill(site, "pia")
+    page = inbox_of("pia")
+    bell(page).click()
+    page.locator("also-inbox .entry", has_text="4 new in").click()
+    expect(letters(page)).to_have_count(10)
+    page.keyboard.press("Escape")
+    expect(page.locator("also-inbox .panel")).to_be_hidden()
+    bell(page).click()
+    expect(letters(page)).to_have_count(6)
+
+
 def test_the_lists(site, inbox_of):
     fill(site, "lea")
     page = inbox_of("lea")
@@ -255,3 +279,16 @@ def test_a_digest_is_read_as_one(site, inbox_of):
     line.get_by_role("button", name="Mark as read").click()
     see_badge(page, 5)
     expect(letters(page)).to_have_count(9)
+
+
+def test_in_the_archive_each_is_a_line_of_its_own(site, inbox_of):
+    fill(site, "ada")
+    page = inbox_of("ada")
+    bell(page).click()
+    page.locator("also-inbox .entry", has_text="4 new in").click()
+    for left in (9, 8, 7, 5):  # with its last one the digest goes
+        page.locator("also-inbox li[data-inside]").first.get_by_role("button", name="Archive").click()
+        expect(letters(page)).to_have_count(left)
+    page.get_by_role("button", name="Archive", exact=True).first.click()
+    expect(letters(page)).to_have_count(4)
+    expect(page.locator("also-inbox li[data-digest], also-inbox li[data-inside]")).to_have_count(0)

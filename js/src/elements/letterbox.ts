@@ -144,7 +144,7 @@ export class Letterbox extends Popup {
   }
 
   #fill(snapshot: InboxSnapshot): void {
-    this.#lines.show(this.#items(snapshot), snapshot.hasMore, this.list !== "archived");
+    this.#lines.show(this.#items(snapshot), snapshot.hasMore);
   }
 
   #key(event: KeyboardEvent): void {

@@ -28,19 +28,19 @@ export class Lines {
     return !this.#entries.size;
   }
 
-  /** @param hasMore not everything is loaded. @param gathers many of one topic are one line. */
-  show(items: readonly Notification[], hasMore: boolean, gathers: boolean): void {
+  /** @param hasMore not everything is loaded. */
+  show(items: readonly Notification[], hasMore: boolean): void {
     const now = Date.now();
     const active = focused(this.root);
     const at = [...this.root.children].findIndex((line) => line.contains(active));
     const before = this.#entries;
     this.#entries = new Map();
-    const entries = rows(gathers ? items : items.map(plain), this.#digests, hasMore).map((row) => {
+    const entries = rows(items, this.#digests, hasMore).map((row) => {
       const key = "digest" in row ? row.digest.key : String(row.item.id);
       const entry = before.get(key) ?? new Entry(this.acts);
       this.#entries.set(key, entry);
       if ("digest" in row) entry.showDigest(row.digest, now);
-      else entry.show(items.find(({ id }) => id === row.item.id) ?? row.item, row.inside, this.#expanded.has(row.item.id), now);
+      else entry.show(row.item, row.inside, this.#expanded.has(row.item.id), now);
       return entry;
     });
     arrange(this.root, entries.map(({ root }) => root));
@@ -94,9 +94,4 @@ export class Lines {
       for (const button of one.parentElement?.querySelectorAll<HTMLElement>(".tool") ?? []) button.tabIndex = one.tabIndex;
     }
   }
-}
-
-/** In the archive nothing is gathered. */
-function plain({ topic: _, ...item }: Notification): Notification {
-  return item;
 }
