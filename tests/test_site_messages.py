@@ -200,6 +200,7 @@ def test_the_sender_hears_when_it_was_seen_and_when_it_was_read(server: ServerPr
             for tab in (writer, writers_other):
                 assert await tab.message("receipt_message") == {"id": sent, "receiver": ben, "state": "read"}
             assert (await reader.say("read", ids=[sent]))["changed"] == 0
+            assert (await reader.say("read", ids=[10**9])) == {"ok": True, "changed": 0}, "what is gone is no error to a page"
             await reader.settle()
             assert "read_message" not in [name for name, _ in reader.shown]
 

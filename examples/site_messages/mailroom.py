@@ -10,7 +10,7 @@ import time
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from alsohere import AlsoHere, BadRequest, Connection, Notification, Person
+from alsohere import AlsoHere, BadRequest, Connection, NotFound, Notification, Person
 
 CATEGORIES = ("announcement", "reminder", "subscription", "publication", "system", "message")
 EVENTS = {category: f"{category}_message" for category in CATEGORIES} | {"message": "todo_message"}
@@ -115,7 +115,10 @@ class Mailroom:
 
     async def mark(self, conn: Connection, state: str, ids: list[int]) -> int:
         """Mark somebody's own messages "seen" or "read"; the senders are told, and their other tabs. Returns how many changed."""
-        marked = await self._here.mark(conn.user.id, state, ids=ids)
+        try:
+            marked = await self._here.mark(conn.user.id, state, ids=ids)
+        except NotFound:  # not theirs, or taken back since they were shown it
+            return 0
         changed = [receipt.id for receipt in marked.changed]
         for tab in self.tabs_of(conn.user.id):
             if state == "read" and changed and tab is not conn:
