@@ -97,6 +97,18 @@ def test_two_back_ends_may_use_the_same_key():
     asyncio.run(scene())
 
 
+def test_an_answer_of_any_size_is_kept():
+    """A push to ten thousand users is answered with a line for each of them; to send it twice would be no better for that."""
+
+    async def scene() -> None:
+        kept, work = Idempotency(), Work(Response(b"x" * 2_000_000), Response(b"sent twice"))
+        work.gate.set()
+        assert await kept.answer("shop", "k", b"r", work) is await kept.answer("shop", "k", b"r", work)
+        assert work.runs == 1
+
+    asyncio.run(scene())
+
+
 def test_what_is_kept_is_bounded_in_bytes_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(idempotency, "MOST_BYTES", 10)
 

@@ -23,7 +23,6 @@ from alsohere.errors import BadRequest, Refusal
 KEEP_S = 600.0
 MOST_KEPT = 10_000
 KEY_PATTERN = "[!-~]{1,200}"
-MAX_BODY_BYTES = 64 * 1024
 MOST_BYTES = 64 * 1024 * 1024
 
 Name = tuple[str, str]  # who asked, and the key
@@ -84,7 +83,7 @@ class Idempotency:
         try:
             response = await give()
             # What failed for want of something may be tried again.
-            if response.status_code < 500 and len(response.body) <= MAX_BODY_BYTES:
+            if response.status_code < 500:
                 self._kept[name] = _Kept(of, response, time.monotonic())
                 self._bytes += len(response.body)
             return response
