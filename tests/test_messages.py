@@ -91,3 +91,18 @@ def test_a_marking_that_is_none_is_refused():
                 await here.mark("ann", "read", **wrong)
 
     run(steps)
+
+
+@pytest.mark.parametrize("field", ["starts_at", "expires_at"])
+def test_a_time_in_seconds_is_refused(field: str):
+    """It would be in 1970: the notification over before anybody saw it, or begun at once."""
+
+    async def steps(here: AlsoHere) -> None:
+        with pytest.raises(BadRequest, match=rf"^{field}: milliseconds"):
+            await here.announce(title="Maintenance", **{field: 2_000_000_000})
+        sent = await here.announce(title="Maintenance", **{field: 2_000_000_000_000})
+        if field == "expires_at":
+            await here.edit(sent.id, expires_at=0)  # ended, as any time of the past does
+        assert (await here.inbox("ann")).items == []
+
+    run(steps)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from alsohere.domain.drafts import check_marking, check_topic, check_user_id, check_users
+from alsohere.domain.drafts import check_clock, check_marking, check_topic, check_user_id, check_users
 from alsohere.domain.inbox import shown
 from alsohere.errors import BadRequest, Refusal
 from alsohere.facts import Person
@@ -96,7 +96,7 @@ class Messages:
         return await self._notify(_draft(audience="everyone", **({"category": "announcement"} | content)))
 
     async def _notify(self, draft: Draft) -> SendResult:
-        [result] = await self.node.inbox.sent([draft])
+        [result] = await self.node.inbox.sent([check_clock(draft)])
         if isinstance(result, Refusal):
             raise result
         return result

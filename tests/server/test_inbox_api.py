@@ -160,7 +160,9 @@ def test_topics_and_preferences(server):
         ({"to": ["a"], "title": "x", "body": "y" * 20000}, "body"),
         ({"to": ["a"], "title": "x", "category": "No Such"}, "category"),
         ({"to": ["a"], "title": "x", "expires_at": -1}, "expires_at"),
-        ({"to": ["a"], "title": "x", "starts_at": 2000, "expires_at": 1000}, "expires_at"),
+        ({"to": ["a"], "title": "x", "starts_at": 2_000_000_000_000, "expires_at": 1_999_999_999_999}, "expires_at"),
+        ({"to": ["a"], "title": "x", "expires_at": 2_000_000_000}, "expires_at"),  # seconds
+        ({"to": ["a"], "title": "x", "starts_at": 2_000_000_000}, "starts_at"),
         ({"to": ["a"], "title": "x", "colour": "red"}, "colour"),
         ({"followers": True, "title": "x"}, "topic"),
     ],

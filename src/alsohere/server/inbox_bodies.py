@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from alsohere.domain.drafts import MAX_NUMBER
+from alsohere.domain.drafts import FIRST_MS, MAX_NUMBER
 from alsohere.errors import BadRequest, Refusal
 from alsohere.facts import Person
 from alsohere.notices import Audience, Draft, EntryState, MarkAs, Notification, Quiet, RecipientResult, Unread
@@ -32,6 +32,7 @@ Topic = Annotated[
     str, Meta(min_length=1, max_length=200, description="The topic, percent-encoded.", extra_json_schema={"format": "room"})
 ]
 At = Annotated[int, Meta(ge=0, le=MAX_NUMBER, description="Milliseconds since 1970.")]
+Moment = Annotated[int, Meta(ge=FIRST_MS, le=MAX_NUMBER, description="Milliseconds since 1970, not seconds.")]
 
 
 class NotificationBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,8 +50,8 @@ class NotificationBody(msgspec.Struct, forbid_unknown_fields=True):
     sender: Annotated[Person, Meta(description="If a person wrote it: they get receipts.")] | None = None
     room: Annotated[str, Meta(max_length=200, description="Who is in this room gets it silently.")] | None = None
     key: Annotated[str, Meta(max_length=200, description="The same key again sends nothing.")] | None = None
-    starts_at: At | None = None
-    expires_at: At | None = None
+    starts_at: Moment | None = None
+    expires_at: Moment | None = None
     critical: Annotated[bool, Meta(description="Mutes and quiet hours do not apply.")] = False
 
 
