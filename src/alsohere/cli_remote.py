@@ -65,6 +65,7 @@ def push(url: str, event: str, to: tuple[str, ...], rooms: tuple[str, ...], data
 @_of_a_server
 @click.argument("users", nargs=-1)
 @click.option("--everyone", is_flag=True, help="Everyone who comes before it expires.")
+@click.option("--among", help="Of everyone, only those whose ids begin like this: acme:*.")
 @click.option("--followers", "topic", help="Everybody who follows this topic.")
 @click.option("--title", required=True)
 @click.option("--body", default="")

@@ -87,7 +87,7 @@ class Messages:
         """Notify everyone: who is here now, and who comes before it expires. It is stored once.
 
         Args:
-            content: as for `notify`; `category` is "announcement" by default.
+            content: as for `notify`; `category` is "announcement" by default. `among="acme:*"`: only those whose ids begin so.
 
         Raises:
             BadRequest: a field is not what it must be; the sentence names it.

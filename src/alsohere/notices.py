@@ -30,6 +30,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         audience: who gets it: `users` those in `to`, `topic` the followers of `topic` but its sender, `everyone` all who come
             before it expires.
         to: user ids, for `users`.
+        among: of `everyone`, only those whose ids begin like this: a prefix and `*`, as in `acme:*`; None: all.
         topic: what it is about; may be muted, and gathers notifications into one line.
         title, body, url: text.
         data: JSON for the page, encoded.
@@ -45,6 +46,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     category: str
     audience: Audience = "users"
     to: tuple[str, ...] = ()
+    among: str | None = None
     topic: str | None = None
     title: str = ""
     body: str = ""
@@ -66,6 +68,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     category: str
     audience: Audience
     created_at: int
+    among: str | None = None
     topic: str | None = None
     title: str = ""
     body: str = ""

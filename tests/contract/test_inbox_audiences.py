@@ -84,6 +84,26 @@ async def test_a_broadcast_stands_among_the_others(url: str):  # I5
 
 
 @asynchronous
+async def test_a_broadcast_may_be_for_those_whose_ids_begin_alike(url: str):  # I5
+    async with opened(url) as inbox:
+        all_ = await sent(inbox, TO_ALL)
+        some = await sent(inbox, msgspec.structs.replace(TO_ALL, among="acme:*", title="some"))
+        assert some.notice.among == "acme:*"
+        people = ["acme:1", "acme:", "acme", "Acme:1", "other:acme:1"]
+        assert [await ids(inbox, user) for user in people] == [[some.id, all_.id]] * 2 + [[all_.id]] * 3
+        counts = await inbox.unread(people, LATER)
+        assert [counts[user].total for user in people] == [2, 2, 1, 1, 1]
+        arrivals = await inbox.arrivals(people, 10, LATER)
+        assert [[entry.notice.id for entry in arrivals[user].waiting] for user in people[1:3]] == [[all_.id, some.id], [all_.id]]
+        assert [entry.notice.id for entry in await inbox.waiting("acme", 0, 9, LATER)] == [all_.id]
+        assert await told(inbox.delivered, [Delivery("acme", some.id, 5)]) == []
+        assert isinstance(await told(inbox.mark, "acme", Marking(mark="read", ids=(some.id,)), NOW), NotFound)
+        assert [one.id for one in (await told(inbox.mark, "acme", READ, NOW)).changed] == [all_.id]
+        assert [one.id for one in (await told(inbox.mark, "acme:1", READ, NOW)).changed] == [all_.id, some.id]
+        assert [await unread(inbox, user) for user in ("acme:1", "acme:", "acme")] == [{}, {"announcement": 2}, {}]
+
+
+@asynchronous
 async def test_who_acknowledges_a_broadcast_has_not_read_it(url: str):
     async with opened(url) as inbox:
         one = await sent(inbox, TO_ALL)

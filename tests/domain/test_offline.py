@@ -111,6 +111,13 @@ def test_a_broadcast_goes_to_who_has_a_way_so_many_at_a_time_and_once_to_the_app
     assert (last.done_ms, [one.user for one in new]) == (40_000, ["cid"])
 
 
+def test_a_broadcast_for_some_goes_to_no_other():
+    some = notice(audience="everyone", among="acme:*")
+    (errand,) = first_errands(EVERYTHING, some, ())
+    last, new = spread(Case(errand, some, Marks(), Preferences()), EVERYTHING, ["acme:1", "bob"], 2, 40_000)
+    assert (last.target, [one.user for one in new]) == ("bob", [NOBODY, "acme:1"])
+
+
 def test_the_application_is_not_told_of_a_broadcast_for_each_user():
     everyone, browsers = notice(audience="everyone"), (Subscription("https://a", "p", "a"),)
     found = errands_of(Case(ERRAND, everyone, Marks(), Preferences(), (), browsers), EVERYTHING)

@@ -145,6 +145,22 @@ async def test_an_announcement_is_stored_once_and_reaches_all_who_come_while_it_
 
 
 @asynchronous
+async def test_an_announcement_for_some_is_told_to_no_other() -> None:  # I5
+    world = World()
+    ours, theirs = Reader(world, "acme:ann"), Reader(world, "bob")
+    result = send(world, audience="everyone", category="announcement", among="acme:*")
+    assert result.results["*"].connections == 1
+    late = [Reader(world, "acme:cem"), Reader(world, "dia")]
+    await tick(world)
+    world.node.inbox.edit(result.id, Edit(title="Closing"), lambda answer: None)
+    await tick(world)
+    assert [len(one.shown) for one in (ours, theirs, *late)] == [1, 0, 1, 0]
+    assert [any(name == "notification:changed" for name, _ in one.events) for one in (ours, theirs)] == [True, False]
+    assert [one.badge["total"] for one in (ours, late[0])] == [1, 1]
+    assert not any(args[0]["unread"]["total"] for name, args in theirs.events if name == "inbox:changed")
+
+
+@asynchronous
 async def test_what_begins_later_is_told_when_it_begins() -> None:
     world = World()
     ann = Reader(world, "ann")

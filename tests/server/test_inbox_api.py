@@ -152,6 +152,8 @@ def test_topics_and_preferences(server):
         ({"title": "x"}, "receivers"),
         ({"to": ["a"], "everyone": True, "title": "x"}, "receivers"),
         ({"to": ["a"]}, "title"),
+        ({"to": ["a"], "title": "x", "among": "a*"}, "among"),
+        ({"everyone": True, "title": "x", "among": "acme"}, "among"),
         ({"to": [], "title": "x"}, "to"),
         ({"to": ["a"] * 1001, "title": "x"}, "to"),
         ({"to": ["a"], "title": 1}, "title"),

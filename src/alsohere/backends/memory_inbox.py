@@ -15,6 +15,7 @@ from alsohere.domain.inbox import (
     NOT_THEIRS,
     concerns,
     edited,
+    is_for,
     is_open,
     is_over,
     is_scheduled,
@@ -290,7 +291,7 @@ class MemoryInbox(MemoryFollows):
         return self._marks(notice, user)
 
     def _marks(self, notice: Notice, user: str) -> Marks | None:
-        return self._rows[notice.id].get(user, NEW if notice.audience == "everyone" else None)
+        return self._rows[notice.id].get(user, NEW if notice.audience == "everyone" and is_for(notice, user) else None)
 
     def _users(self, notice: Notice) -> tuple[str, ...] | None:
         return None if notice.audience == "everyone" else tuple(sorted(self._rows[notice.id]))

@@ -14,7 +14,7 @@ import msgspec
 from alsohere.domain.access import check_room
 from alsohere.domain.identity import MAX_ID_BYTES
 from alsohere.errors import BadRequest, LimitReached
-from alsohere.notices import Draft, Edit, Filter, Marking
+from alsohere.notices import Audience, Draft, Edit, Filter, Marking
 
 MOST_RECIPIENTS = 1000
 MOST_MARKED = 500
@@ -217,6 +217,17 @@ def _check_audience(draft: Draft) -> None:
         raise BadRequest("to: name users, or the followers of a topic, or everyone; not two of them.")
     elif draft.audience == "topic" and draft.topic is None:
         raise BadRequest("topic: say whose followers.")
+    if draft.among is not None:
+        _check_among(draft.among, draft.audience)
+
+
+def _check_among(among: str, audience: Audience) -> None:
+    if audience != "everyone":
+        raise BadRequest("among: goes with everyone, of whom it says which.")
+    prefix = among.removesuffix("*") if isinstance(among, str) else ""
+    if prefix == among or not prefix:
+        raise BadRequest("among: the beginning of users' ids and *, as in acme:*.")
+    check_user_id(prefix, "among")
 
 
 def _check_data(data: msgspec.Raw | None) -> None:

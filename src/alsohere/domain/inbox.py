@@ -52,6 +52,11 @@ def is_scheduled(notice: Notice) -> bool:
     return notice.starts_at is not None and notice.starts_at > notice.created_at
 
 
+def is_for(notice: Notice, user: str) -> bool:
+    """Whether a broadcast is for a user: it says for whom by how their ids begin, so that nobody has to be listed (I5)."""
+    return notice.among is None or user.startswith(notice.among.removesuffix("*"))
+
+
 def noticed(draft: Draft, notice_id: int, now_ms: int) -> Notice:
     """The notice that a draft becomes."""
     return Notice(
@@ -59,6 +64,7 @@ def noticed(draft: Draft, notice_id: int, now_ms: int) -> Notice:
         category=draft.category,
         audience=draft.audience,
         created_at=now_ms,
+        among=draft.among,
         topic=draft.topic,
         title=draft.title,
         body=draft.body,

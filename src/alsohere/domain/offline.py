@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from alsohere.domain.attention import Category, is_muted
-from alsohere.domain.inbox import is_over
+from alsohere.domain.inbox import is_for, is_over
 from alsohere.domain.webhook import MOST_TOLD
 from alsohere.errors import BadRequest
 from alsohere.notices import Marks, Notice, Preferences, Quiet
@@ -227,7 +227,9 @@ def spread(case: Case, routes: Routes, users: Sequence[str], most: int, now_ms: 
     """
     errand = case.errand
     new = errands_of(case, routes) if errand.target is None else []
-    new += [Errand(due_ms=errand.due_ms, user=user, notification=errand.notification, next_ms=now_ms) for user in users]
+    assert case.notice is not None
+    whose = [user for user in users if is_for(case.notice, user)]
+    new += [Errand(due_ms=errand.due_ms, user=user, notification=errand.notification, next_ms=now_ms) for user in whose]
     if len(users) < most:
         return ended(errand, now_ms), new
     return msgspec.structs.replace(errand, target=users[-1]), new

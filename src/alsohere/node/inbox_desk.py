@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from alsohere.domain.attention import Category, is_muted, is_quiet, show
-from alsohere.domain.inbox import NEW, is_open, is_over, shown
+from alsohere.domain.inbox import NEW, is_for, is_open, is_over, shown
 from alsohere.errors import Refusal
 from alsohere.node.acknowledgements import Acknowledgements
 from alsohere.node.arrivals import Arrivals
@@ -131,6 +131,10 @@ class InboxDesk:
     def _receivers(self) -> list[Connection]:
         return [connection for connection in self._node.connections() if self._is_told(connection)]
 
+    def _whom(self, notice: Notice) -> list[Connection]:
+        """Those whom a broadcast is for."""
+        return [connection for connection in self._receivers() if is_for(notice, connection.user.id)]
+
     # -- Sending -----------------------------------------------------------------------------------------------------
 
     def send(self, drafts: Sequence[Draft], done: Results) -> None:
@@ -184,7 +188,7 @@ class InboxDesk:
         parcels: dict[Show, Parcel] = {}
         entry = Entry(notice, NEW)
         if notice.audience == "everyone":
-            receivers = self._receivers()
+            receivers = self._whom(notice)
             for connection in receivers:
                 self._hand_over(connection, entry, self._show(notice, connection.user.id), parcels)
             self.badges.all_changed()
@@ -243,7 +247,8 @@ class InboxDesk:
         self.meanwhile.changed(notice.id, notice)
         self._calendar.expect(notice.expires_at)
         if is_open(notice, self._now_ms()):
-            self._tell_all(edited.users, "notification:changed", NotificationChanged(self.plain(notice)))
+            users = {one.user.id for one in self._whom(notice)} if edited.users is None else edited.users
+            self._tell_all(users, "notification:changed", NotificationChanged(self.plain(notice)))
 
     @staticmethod
     def plain(notice: Notice) -> Notification:

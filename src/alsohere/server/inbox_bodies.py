@@ -41,6 +41,9 @@ class NotificationBody(msgspec.Struct, forbid_unknown_fields=True):
     to: Annotated[list[Receiver], Meta(max_length=MOST, description="Users.")] | None = None
     followers: Annotated[bool, Meta(description="Those of `topic`.")] = False
     everyone: Annotated[bool, Meta(description="A broadcast: stored once, seen by all who come before it expires.")] = False
+    among: (
+        Annotated[str, Meta(max_length=129, description="Of everyone, only those whose ids begin like this: acme:*.")] | None
+    ) = None
     category: Annotated[str, Meta(max_length=50)] = "message"
     topic: Annotated[str, Meta(max_length=200, description="What it is about; it may be muted, and makes digests.")] | None = None
     title: Annotated[str, Meta(max_length=500)] = ""
@@ -211,6 +214,7 @@ def draft_of(body: NotificationBody | Refusal, key: str | None = None) -> Draft:
         category=body.category,
         audience=audience,
         to=tuple(body.to or ()),
+        among=body.among,
         topic=body.topic,
         title=body.title,
         body=body.body,

@@ -34,7 +34,7 @@ from alsohere.backends.sql.notices import (
     slices,
 )
 from alsohere.backends.sql.schema import INBOX, NOTIFICATIONS
-from alsohere.domain.inbox import NEW, NOT_THEIRS, concerns, edited, is_over, marked, pruned, receipt
+from alsohere.domain.inbox import NEW, NOT_THEIRS, concerns, edited, is_for, is_over, marked, pruned, receipt
 from alsohere.errors import NotFound, Refusal
 from alsohere.notices import Delivery, Edit, Edited, MarkAs, Marked, Marking, Marks, Notice, Receipt, Withdrawn
 
@@ -167,7 +167,7 @@ def deliver(deliveries: Sequence[Delivery], connection: Connection) -> list[Rece
             if delivered_at is None:
                 changed.append(Receipt(notice_id, user, sender, at, read_at, is_delivery=True))
                 old.append({"of_user": user, "of_id": notice_id, "to_ms": at})
-        elif notice_id in broadcasts:
+        elif notice_id in broadcasts and is_for(broadcasts[notice_id], user):
             changed.append(receipt(broadcasts[notice_id], user, NEW, Marks(at)))
             new.append(receiver_row(broadcasts[notice_id], user, Marks(at)))
     if old:

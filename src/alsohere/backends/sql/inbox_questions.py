@@ -30,7 +30,7 @@ from alsohere.backends.sql.notices import (
 )
 from alsohere.backends.sql.schema import INBOX, NOTIFICATIONS
 from alsohere.domain.attention import is_muted
-from alsohere.domain.inbox import NEW, is_over, listed
+from alsohere.domain.inbox import NEW, is_for, is_over, listed
 from alsohere.domain.inbox import unread as counted
 from alsohere.notices import Arrival, Due, Entry, EntryState, Filter, Marks, Notice, Page, Sent, Unread, Withdrawn
 
@@ -110,9 +110,9 @@ class Broadcasts:
                     self._touched.setdefault(user, set()).add(notice_id)
 
     def untouched(self, user: str) -> list[Notice]:
-        """Those of which a user has no row, oldest first."""
+        """Those for a user of which they have no row, oldest first."""
         touched = self._touched.get(user, set())
-        return [notice for notice in self._notices if notice.id not in touched]
+        return [notice for notice in self._notices if notice.id not in touched and is_for(notice, user)]
 
     def touch(self, user: str, notices: Sequence[Notice]) -> None:
         """The user has rows of these now."""
@@ -120,8 +120,12 @@ class Broadcasts:
 
     def unread(self, connection: Connection) -> dict[str, Unread]:
         """What stands unread: these, and the rows that say so."""
-        for_all = Counter(notice.category for notice in self._notices)
+        for_all = Counter(notice.category for notice in self._notices if notice.among is None)
         counts: dict[str, dict[str, int]] = {user: dict(for_all) for user in self._users}
+        for notice in self._notices:
+            if notice.among is not None:
+                for user in self._users:
+                    counts[user][notice.category] = counts[user].get(notice.category, 0) + is_for(notice, user)
         category_of = {notice.id: notice.category for notice in self._notices}
         for user, ids in self._touched.items():
             for notice_id in ids:

@@ -37,7 +37,7 @@ USERS: BindParameter[str] = bindparam("users", expanding=True)
 NOW: BindParameter[int] = bindparam("now_ms")
 NOTICE = (
     *(N.id, N.category, N.audience, N.created_ms, N.topic, N.title, N.body, N.url, N.data, N.sender, N.room),
-    *(N.starts_ms, N.expires_ms, N.edited_ms, N.critical),
+    *(N.starts_ms, N.expires_ms, N.edited_ms, N.critical, N.among),
 )
 MARKS = (I.delivered_ms, I.seen_ms, I.read_ms, I.archived_ms)
 
@@ -71,12 +71,14 @@ def is_open(table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 def notice_of(row: Sequence[Any]) -> Notice:
     """From the columns of NOTICE."""
-    notice_id, category, audience, created, topic, title, body, url, data, sender, room, starts, expires, edited, critical = row
+    notice_id, category, audience, created, topic, title, body, url, data, sender, room, *rest = row
+    starts, expires, edited, critical, among = rest
     return Notice(
         id=notice_id,
         category=category,
         audience=audience,
         created_at=created,
+        among=among,
         topic=topic,
         title=title,
         body=body,
@@ -113,6 +115,7 @@ def row_of(notice: Notice, key: str | None) -> dict[str, Any]:
         "room": notice.room,
         "key": key,
         "critical": notice.critical,
+        "among": notice.among,
     }
 
 

@@ -139,7 +139,7 @@ def _errand(row: Sequence[Any]) -> Errand:
 
 
 def _untouched(notice: Notice | None) -> Marks | None:
-    """The marks of who has no row: a broadcast is in every inbox, and has rows only for those who have touched it."""
+    """The marks of who has no row: a broadcast is in every inbox that it is for, and has rows for those who have touched it."""
     return NEW if notice is not None and notice.audience == "everyone" else None
 
 

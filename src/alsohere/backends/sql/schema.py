@@ -115,6 +115,7 @@ NOTIFICATIONS = Table(
     Column("room", Text),
     Column("key", Text),
     Column("critical", Boolean, nullable=False),
+    Column("among", Text),  # of everyone, those whose ids begin like this
     _partial("ix_notifications_key", "key", where="key IS NOT NULL", unique=True),
     _partial("ix_notifications_everyone", "id", where="audience = 'everyone'"),
     _partial("ix_notifications_starts_ms", "starts_ms", where="starts_ms IS NOT NULL"),

@@ -21,7 +21,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 from alsohere.backends.sql.schema import METADATA
 from alsohere.errors import ConfigError
 
-VERSION = "0006"
+VERSION = "0007"
 """The newest of migrations/versions; a test compares."""
 VERSION_TABLE = Table(
     "alsohere_version",
