@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
 import re
@@ -67,6 +68,17 @@ def test_python_that_is_marked_so_runs(block: Block, tmp_path: Path, monkeypatch
     for name in [name for name in os.environ if name in environment_names()]:
         monkeypatch.delenv(name)
     exec(compile(block.text, str(block), "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize("block", [block for block in of_language("python") if "@here.authorize" in block.text], ids=str)
+def test_a_hook_that_is_shown_allows_no_visitor_what_nobody_may_without_one(block: Block, monkeypatch: pytest.MonkeyPatch):
+    for name in [name for name in os.environ if name in environment_names()]:
+        monkeypatch.delenv(name)
+    names = {"__name__": "example", "here": alsohere.AlsoHere(dev=True)}
+    exec(compile(block.text, str(block), "exec"), names)
+    visitor = alsohere.User("~42", "Keen Owl", anonymous=True)
+    assert asyncio.run(names["may"](visitor, "enter", "/posts/1"))
+    assert not [action for action in ("take", "message", "push") if asyncio.run(names["may"](visitor, action, "/posts/1"))]
 
 
 def marked(mark: str) -> Block:

@@ -220,10 +220,12 @@ class AlsoHere(Namespace, Messages):
     def authorize(self, function: F) -> F:
         """Decide what users may do: `async def may(user, action, room) -> bool`.
 
-        `action` is "enter", "watch", "ranking" (its `room` is the prefix), "lock" or "take" (`room` is the name of the lock).
-        Asked after the `rooms` of a token; without this hook nobody may take. What is refused is answered `forbidden`, whether or
-        not the room exists. Asked again about all that a connection has when its client shows the token of another user, or one
-        that says something new of the same; what is refused then is left.
+        `action` is "enter", "watch", "ranking" (its `room` is the prefix), "lock" or "take" (`room` is the name of the lock),
+        "follow" (the topic), "message" (a user's id) or "push" (a user's id, or a room). Name those that you allow: without this
+        hook nobody may take or push, and users may write to each other with `messages_between_users` only; with it, nothing else
+        decides. Asked after the `rooms` of a token. What is refused is answered `forbidden`, whether or not the room exists.
+        Asked again about all that a connection has when its client shows the token of another user, or one that says something
+        new of the same; what is refused then is left.
         """
         self._hooks_of_app.authorize = function
         return function
