@@ -77,12 +77,25 @@ WRONG = {
     "ALSOHERE_ORIGINS": ("example.org", "wrong: origins: 'example.org' is not an origin; write https://example.org, "),
     "ALSOHERE_PUBLIC_KEY": ("x", "wrong: public_key: not a public key in PEM"),
     "WEB_CONCURRENCY": ("4", "wrong: workers above 1 need REDIS_URL"),
+    "ALSOHERE_CATEGORIES": ("message", "wrong: categories: this is not JSON: "),
 }
 
 
 @pytest.mark.parametrize(("name", "value", "said"), [(name, *rest) for name, rest in WRONG.items()], ids=WRONG)
 def test_a_wrong_setting_is_named_with_the_fix(name: str, value: str, said: str):
     assert call("check", status=1, **{name: value}).output.startswith(said)
+
+
+def test_check_refuses_what_serve_refuses():
+    several = {"REDIS_URL": "redis://localhost", "ALSOHERE_WORKERS": "2"}
+    said = "workers: this version runs one process; set ALSOHERE_WORKERS=1\n"
+    assert call("check", status=1, **several).output == f"wrong: {said}"
+    assert call("serve", status=2, **several).stderr.endswith(f"Error: {said}")
+
+
+def test_a_name_in_the_file_that_nobody_reads_is_answered_too(tmp_path: Path):
+    (tmp_path / ".env").write_text("ALSOHERE_SECRT=x\n")
+    assert "risky: ALSOHERE_SECRT is not a setting of alsohere; did you mean ALSOHERE_SECRET?" in call("check").output
 
 
 PROVIDER = {"ALSOHERE_TOKEN_ISSUER": "https://login.example"}
@@ -160,10 +173,11 @@ def test_who_is_online_is_asked_from_a_running_server(server: ServerProcess):
         assert room == f"1 in /a b/ü\n{line}"
 
 
-def test_without_the_right_key_the_server_s_own_sentence_is_shown(server: ServerProcess):
-    said = "Error: Send the API key as `Authorization: Bearer …` or `X-API-Key`.\n"
-    assert call("online", "--url", server.url, status=1).stderr == said
-    assert call("online", "--url", server.url, status=1, ALSOHERE_API_KEY="wrong").stderr == said
+def test_who_has_no_key_or_a_wrong_one_is_told_which_it_is(server: ServerProcess):
+    missing = call("online", "--url", server.url, status=1).stderr
+    assert missing == f"Error: set ALSOHERE_API_KEY to a key of {server.url}\n"
+    wrong = call("online", "--url", server.url, status=1, ALSOHERE_API_KEY="wrong").stderr
+    assert wrong.startswith("Error: This API key is not one of this server")
 
 
 class Stranger(BaseHTTPRequestHandler):

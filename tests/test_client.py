@@ -216,7 +216,7 @@ def test_what_a_server_has_no_time_for_is_said_with_its_sentence():
 
 
 def test_what_is_refused_is_raised_with_its_code(server):
-    with pytest.raises(Unauthenticated, match="Send the API key"):
+    with pytest.raises(Unauthenticated, match="not one of this server"):
         AlsoHereClient(server.url, "wrong").online()
     with ServerProcess(env={"ALSOHERE_API_KEY": ""}) as keyless, pytest.raises(Forbidden, match="ALSOHERE_API_KEY"):
         AlsoHereClient(keyless.url, "any").online()

@@ -23,7 +23,7 @@ from alsohere.cli_demo import guests
 from alsohere.cli_keys import key
 from alsohere.cli_remote import notify, online, push
 from alsohere.cli_webhooks import webhooks
-from alsohere.config import Config, unknown_variables
+from alsohere.config import Config, unknown_variables, variables
 from alsohere.conformance import conformance_app
 from alsohere.domain.identity import is_user_id
 from alsohere.errors import AlsoHereError, ConfigError
@@ -32,6 +32,7 @@ from alsohere.server.protocol import file_limit
 
 CONFORMANCE_PORT = 3000
 LOCAL = ("127.0.0.1", "::1", "localhost")
+ONE_PROCESS = "workers: this version runs one process; set ALSOHERE_WORKERS=1"
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +75,7 @@ def _load(**settings: Any) -> AlsoHere:
     except AlsoHereError as error:
         raise click.UsageError(str(error)) from None
     log_to_stderr(as_json=here.config.log_json)
-    for warning in unknown_variables(os.environ):
+    for warning in unknown_variables(variables()):
         click.echo(f"warning: {warning}", err=True)
     return here
 
@@ -126,7 +127,7 @@ def serve(host: str | None, port: int | None, dev: bool | None, workers: int | N
     """Serve; settings come from ALSOHERE_* variables."""
     here = _load(**_settings(host, port, dev=dev or None, workers=workers))
     if here.config.workers > 1:
-        raise click.UsageError("workers: this version runs one process; start it with --workers 1")
+        raise click.UsageError(ONE_PROCESS)
     for problem in problems(here.config):
         click.echo(f"warning: {problem}", err=True)
     click.echo(f"alsohere {VERSION} · {_address(here.config)}/socket.io/", err=True)
@@ -153,17 +154,23 @@ def conformance_server(port: int, *, eio3: bool) -> None:
 @main.command()
 def check() -> None:
     """Read the configuration; say what is wrong (exit status 1) and what is risky."""
-    unknown = unknown_variables(os.environ)
+    unknown = unknown_variables(variables())
     try:
         config = Config.load()
         AlsoHere(config)
     except AlsoHereError as error:
-        click.echo(f"wrong: {error}")
-        raise SystemExit(1) from None
+        raise _wrong(error) from None
+    if config.workers > 1:
+        raise _wrong(ONE_PROCESS)
     for warning in [*unknown, *problems(config)]:
         click.echo(f"risky: {warning}")
     _check_database(config)
     click.echo("The configuration can be used.")
+
+
+def _wrong(sentence: object) -> SystemExit:
+    click.echo(f"wrong: {sentence}")
+    return SystemExit(1)
 
 
 def _check_database(config: Config) -> None:
@@ -174,8 +181,7 @@ def _check_database(config: Config) -> None:
     try:
         version = examine(config.database_url.get_secret_value())
     except AlsoHereError as error:
-        click.echo(f"wrong: {error}")
-        raise SystemExit(1) from None
+        raise _wrong(error) from None
     click.echo("The database is empty; the server will create its tables." if version is None else "The database can be used.")
 
 

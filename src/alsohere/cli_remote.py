@@ -11,7 +11,7 @@ import msgspec
 from alsohere.client import AlsoHereClient
 from alsohere.client.calls import Unreachable
 from alsohere.config import Config
-from alsohere.errors import AlsoHereError
+from alsohere.errors import AlsoHereError, Unauthenticated
 
 SERVER = "http://127.0.0.1:8765"
 
@@ -24,10 +24,15 @@ def _of_a_server(function: Callable[..., Any]) -> Callable[..., Any]:
 def _ask(url: str, question: Callable[[AlsoHereClient], Any]) -> Any:
     try:
         key = Config.load().api_key
+    except AlsoHereError as error:
+        raise click.ClickException(str(error)) from None
+    try:
         with AlsoHereClient(url.rstrip("/"), key.get_secret_value() if key else "", retries=0) as client:
             return question(client)
     except Unreachable as error:
         raise click.ClickException(f"no alsohere answers at {url} ({error.why}); start one with: alsohere serve") from None
+    except Unauthenticated as error:
+        raise click.ClickException(error.message if key else f"set ALSOHERE_API_KEY to a key of {url}") from None
     except AlsoHereError as error:
         raise click.ClickException(str(error)) from None
 

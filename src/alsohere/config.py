@@ -8,11 +8,14 @@ Lists are separated by commas or spaces. An empty variable is like none: compose
 from __future__ import annotations
 
 import difflib
+import json
+import os
 from base64 import b64decode, urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -27,7 +30,16 @@ def _split(value: Any) -> Any:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
+def _json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f'this is not JSON: {error}; write {{"message": {{"after_s": 30}}}}') from None
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+# Decoded here and not by pydantic-settings, whose error would be none of ours.
+Categories = Annotated[dict[str, dict[str, Any]], NoDecode, BeforeValidator(_json)]
 
 
 class Config(BaseSettings):
@@ -123,7 +135,7 @@ class Config(BaseSettings):
 
     # -- Messages ----------------------------------------------------------------------------------------------------
     inbox: bool = Field(True, description="tell clients of users who are not anonymous what is in their inbox")
-    categories: dict[str, dict[str, Any]] = Field({}, description="JSON: categories of notifications, over the six presets")
+    categories: Categories = Field({}, description="JSON: categories of notifications, over the six presets")
     messages_between_users: bool = Field(False, description="users may write to each other without an authorize hook")
     inbox_retention_days: int = Field(90, ge=1, le=36_500, description="days that what is read, archived or over is kept")
 
@@ -263,9 +275,14 @@ def environment_names() -> dict[str, str]:
     return names | {"PORT": "port", "WEB_CONCURRENCY": "workers", "REDIS_URL": "redis_url", "DATABASE_URL": "database_url"}
 
 
-def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+def variables() -> dict[str, str | None]:
+    """What is set for this process: its environment over the file `.env`."""
+    return {**dotenv_values(".env", encoding="utf-8"), **os.environ}
+
+
+def unknown_variables(environ: Iterable[str]) -> list[str]:
     """A sentence for every ALSOHERE_ variable that nobody reads, with the nearest name that somebody does."""
-    known = [*environment_names(), "ALSOHERE_URL"]  # the last is read by `alsohere online` alone
+    known = [*environment_names(), "ALSOHERE_URL"]  # the last is read by the commands that ask a server
     return [
         f"{name} is not a setting of alsohere{_hint(name, known)}"
         for name in sorted(environ)

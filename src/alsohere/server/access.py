@@ -32,6 +32,7 @@ NOTE_MS = 60_000  # how exactly the last use is kept
 BAD_KEYS_PER_S, BAD_KEY_BURST = 10.0, 200.0
 OFF = "The API is off: set ALSOHERE_API_KEY, or make a key with: alsohere key create"
 WANTED = "Send the API key as `Authorization: Bearer …` or `X-API-Key`."
+UNKNOWN = "This API key is not one of this server: it is mistyped, revoked, or was made in another database."
 log = logging.getLogger("alsohere.http")
 
 
@@ -147,7 +148,9 @@ class Access:
         if retry_after_ms is not None:
             self._metrics.limited["address"] += 1
             return RateExceeded("Too many bad keys of this address; slow down.", retry_after_ms=retry_after_ms)
-        return Forbidden(OFF) if self._admin is None and await self._ring.is_empty() else Unauthenticated(WANTED)
+        if self._admin is None and await self._ring.is_empty():
+            return Forbidden(OFF)
+        return Unauthenticated(UNKNOWN if given_key(request) else WANTED)
 
     def _note(self, key: ApiKey) -> None:
         now_ms = self._clock.wall_ms()
