@@ -25,9 +25,9 @@ from alsohere.backends.memory_inbox import MemoryInbox
 from alsohere.backends.memory_offline import MemoryOffline
 from alsohere.config import Config
 from alsohere.domain.offline import NOWHERE, Case, Errand, Subscription, check_endpoint
-from alsohere.errors import ConfigError
+from alsohere.errors import BadRequest, ConfigError
 from alsohere.notices import Marks, Notice, Preferences
-from alsohere.server.carriers import MOST_AFTER_S, WebpushCarrier, _pinned, after_s, payload_of
+from alsohere.server.carriers import MOST_AFTER_S, WebpushCarrier, _pinned, after_s, check_apprise, payload_of
 from alsohere.server.offline import NotSentError
 from support.databases import new_database, rows
 from support.raw import RawClient, joined
@@ -368,6 +368,15 @@ def test_without_a_key_there_is_no_web_push_and_without_apprise_no_url():
         assert ask(server, "PUT", "/users/ann/channels", {"apprise": ["json://localhost"]})[0] == 403
     with ServerProcess(env=settings(apprise="1")) as server:
         assert ask(server, "PUT", "/users/ann/channels", {"apprise": ["nothing://like/that"]})[1]["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    "url", ["slack://pa55word", "https//ann:pa55word@example.com", "nothing:pa55word", "mailto://ann:pa55word@"]
+)
+def test_a_url_that_cannot_be_read_is_not_logged_with_its_password(url: str, caplog: pytest.LogCaptureFixture):
+    with pytest.raises(BadRequest):
+        check_apprise(url)
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(

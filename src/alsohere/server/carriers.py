@@ -7,6 +7,7 @@ subscribes, so every address that its name has must be everybody's, and it is th
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
@@ -99,7 +100,14 @@ def check_apprise(url: str) -> str:
         import apprise
     except ImportError:
         raise ConfigError('apprise is on and not installed: pip install "alsohere[fallback]"') from None
-    if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None:
+    # What Apprise logs of a URL that it cannot read is that URL, and so a password that stands in it.
+    its_log = logging.getLogger("apprise")
+    before, its_log.disabled = its_log.disabled, True
+    try:
+        known = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    finally:
+        its_log.disabled = before
+    if known is None:
         raise BadRequest("apprise: one of the URLs is none that Apprise knows.")
     return url
 
