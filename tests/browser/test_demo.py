@@ -147,7 +147,7 @@ def test_a_note_to_somebody_who_is_here_and_what_becomes_of_it(demo, person):
     ann.get_by_role("textbox", name="Note").fill("Less water")
     ann.get_by_role("button", name="Leave it").click()
     expect(see_toast).to_contain_text("Less water")
-    expect(ann.locator("#left")).to_have_text(f"{name}: it is on the screen.")
+    expect(ann.locator("#left")).to_have_text(f"{name}: it has arrived.")
     expect(ben.locator("also-inbox .badge")).to_have_text("1")
     ben.locator("also-inbox .bell").click()
     ben.locator("also-inbox .entry").click()

@@ -36,5 +36,5 @@ form.addEventListener("submit", async (event) => {
 });
 
 inbox.on("receipt", ({ id, read_at }) => {
-  if (receivers.has(id)) left.textContent = `${receivers.get(id)}: ${read_at ? "it has been read." : "it is on the screen."}`;
+  if (receivers.has(id)) left.textContent = `${receivers.get(id)}: ${read_at ? "it has been read." : "it has arrived."}`;
 });
