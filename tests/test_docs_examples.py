@@ -216,7 +216,7 @@ def fetch(url: str) -> str:
 
 # -- Commands can be typed ---------------------------------------------------------------------------------------------
 
-OTHERS = {"export", "curl", "python3", "python3.11", "systemctl", ".venv/bin/python", "/opt/alsohere/bin/pip"}
+OTHERS = {"export", "set", "mkdir", "curl", "python3", "python3.11", "systemctl", ".venv/bin/python", "/opt/alsohere/bin/pip"}
 
 
 def typed(block: Block) -> list[list[str]]:
