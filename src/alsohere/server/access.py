@@ -1,8 +1,8 @@
 """Who may ask the HTTP API: the key of the settings, or one of those that `alsohere key` has made.
 
 Owns: reading the key from a request, finding it, its scope and its rate.
-Invariants: a wrong key is answered like none. Keys are compared as hashes, in constant time: neither how long that takes nor the
-database says how much of a guess was right. A revoked key opens nothing FRESH_S after `alsohere key revoke` has returned.
+Invariants: whoever has no good key is answered 401; only the sentence says whether one came. Keys are compared as hashes, in
+constant time: neither how long that takes nor the database says how much of a guess was right. A revoked key opens nothing FRESH_S after `alsohere key revoke` has returned.
 
 While the database is away, the keys that were read last are good: nobody can have revoked one meanwhile.
 Good requests are never refused for the bad ones of the same address: those only decide how the bad ones are answered.
