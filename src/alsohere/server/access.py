@@ -2,7 +2,8 @@
 
 Owns: reading the key from a request, finding it, its scope and its rate.
 Invariants: whoever has no good key is answered 401; only the sentence says whether one came. Keys are compared as hashes, in
-constant time: neither how long that takes nor the database says how much of a guess was right. A revoked key opens nothing FRESH_S after `alsohere key revoke` has returned.
+constant time: neither how long that takes nor the database says how much of a guess was right. A revoked key opens nothing
+FRESH_S after `alsohere key revoke` has returned.
 
 While the database is away, the keys that were read last are good: nobody can have revoked one meanwhile.
 Good requests are never refused for the bad ones of the same address: those only decide how the bad ones are answered.
