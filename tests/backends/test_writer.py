@@ -319,6 +319,19 @@ def test_a_setting_that_is_no_database_is_unavailable_and_the_log_says_why(setti
 
 
 @asynchronous
+async def test_who_is_cancelled_while_the_reader_answers_stays_cancelled(url: str):
+    async with opened(url) as store:
+        await store.reader.ask(lambda _: None)
+        for turns in range(400):  # one of them is the moment in which the answer has come and is not taken yet
+            question = asyncio.create_task(store.reader.ask(lambda _: None))
+            for _ in range(turns % 100):
+                await asyncio.sleep(0)
+            was_asking = question.cancel()
+            await asyncio.wait({question})
+            assert question.cancelled() is was_asking
+
+
+@asynchronous
 async def test_the_reader_sees_what_is_committed_and_cannot_write(url: str):
     async with opened(url) as store:
         await store.writer.ask(put("a", 7))

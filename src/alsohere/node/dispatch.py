@@ -163,10 +163,12 @@ class Dispatch:
             connection.peer.disconnect(limit)
             raise TimeoutError("the client leaves too many events unanswered") from None
         calls = self._calls.setdefault(connection, {})
-        future = calls[ack_id] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        calls[ack_id] = future
         try:
             connection.outbox.put_all(session.send(connection.namespace, name, args, ack_id))
-            return await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await future
         finally:
             calls.pop(ack_id, None)
             if not calls:

@@ -129,7 +129,8 @@ class Polling(Sink):
         self._posting = True
         try:
             binary = self._coding.takes_binary_bodies
-            body = await asyncio.wait_for(read_body(scope, receive, max_bytes, binary=binary), BODY_TIMEOUT_S)
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await read_body(scope, receive, max_bytes, binary=binary)
             packets = self._coding.decode_payload(body)
         except TimeoutError:
             self._peer.disconnect(Disconnect(CloseCode.TOO_SLOW, "slow body"))
@@ -186,7 +187,8 @@ async def drop_body(scope: Scope, receive: Receive, max_bytes: int) -> None:
         EngineError: it is not even a body.
     """
     try:
-        await asyncio.wait_for(read_body(scope, receive, max_bytes), BODY_TIMEOUT_S)
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            await read_body(scope, receive, max_bytes)
     except (Disconnect, TimeoutError):
         raise unknown_sid() from None
 

@@ -60,7 +60,9 @@ class Reader:
         try:
             if not self._writer.up:
                 await self._writer.ask(lambda _: None)
-            return await asyncio.wait_for(asyncio.wrap_future(self._put(job)), READ_S)
+            # Not wait_for: before Python 3.12 that loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(READ_S):
+                return await asyncio.wrap_future(self._put(job))
         except TimeoutError:
             raise Unavailable(BROKEN) from None
         finally:
