@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,11 +19,17 @@ SECRET = "a-secret-for-tests-that-is-long-enough-0123456789"
 API_KEY = "an-api-key-for-tests"
 
 
+# Below those that the kernel gives to clients: one of theirs could have the port before the server that it is meant for has started.
+PORTS = range(12_000, 32_000)
+
+
 def free_port() -> int:
     """A port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = secrets.choice(PORTS)  # not of `random`, which Hypothesis seeds in every process alike
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(condition, timeout_s: float = 10.0, what: str = "condition"):
