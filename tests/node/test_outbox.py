@@ -40,7 +40,7 @@ class Bench:
         self.now_s = 10.0
         self.waiting: list[Outbox] = []
         rules = OutboxRules(LIMIT_BYTES, lambda: self.now_s, self.waiting.append)
-        self.outbox = Outbox(rules, None)
+        self.outbox = Outbox(rules, "sid")
         self.line = Line(room)
         self.line.outbox = self.outbox
         self.outbox.attach(self.line, ready=ready)

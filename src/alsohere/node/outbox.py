@@ -15,13 +15,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from alsohere.ports import Sink
 from alsohere.wire.engineio import Packet
-
-if TYPE_CHECKING:
-    from alsohere.node.peer import Peer
 
 CONFLATE_AFTER = 8
 
@@ -46,10 +42,10 @@ class OutboxRules:
 class Outbox:
     """The queue of one session. `ready` says whether `sink` takes packets now; transports set both."""
 
-    __slots__ = ("_queue", "_rules", "on_packet", "overflowed", "owner", "queued_bytes", "ready", "sink")
+    __slots__ = ("_queue", "_rules", "on_packet", "overflowed", "queued_bytes", "ready", "sid", "sink")
 
-    def __init__(self, rules: OutboxRules, owner: Peer) -> None:
-        self.owner = owner
+    def __init__(self, rules: OutboxRules, sid: str) -> None:
+        self.sid = sid  # of the session: a reference would make both live until the garbage collector comes
         self.sink: Sink | None = None
         self.ready = False
         self.overflowed = False
@@ -112,6 +108,12 @@ class Outbox:
         if not self._queue:
             self._queue = None
         return taken
+
+    def end(self) -> None:
+        """The session is over. What waits can still be taken."""
+        self.ready = False
+        self.sink = None
+        self.on_packet = None
 
     def oldest_s(self) -> float | None:
         """Since when the oldest packet has been waiting."""

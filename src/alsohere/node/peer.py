@@ -64,7 +64,7 @@ class Peer:
         self._node = node
         self.session = session
         self.handshake = handshake
-        self.outbox = Outbox(node.outbox_rules, self)
+        self.outbox = Outbox(node.outbox_rules, session.sid)
         self.connections: list[Connection] = []  # one per namespace, so nearly always one
         self.ended = False
         self.transport = ""
@@ -185,13 +185,17 @@ class Peer:
             sink.close(why.close_code, why.reason)
 
     def end(self, reason: LeaveReason = "disconnected") -> None:
-        """The session is over: its connections leave, its memory goes. The transport closes itself."""
+        """The session is over: its connections leave, its memory goes. The transport closes itself.
+
+        It and its transport know each other no more: what the two keep is freed at once, not when the garbage collector comes.
+        """
         if self.ended:
             return
         self.ended = True
         self.session.close()
         self._node.forget(self, reason)
-        self.outbox.ready = False
+        self.outbox.end()
+        self.poll = None
 
     def release_poll(self, farewell: Packet) -> None:
         """Let a waiting poll go."""

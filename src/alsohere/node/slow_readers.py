@@ -53,10 +53,12 @@ class SlowReaders:
             return
         self._look_s = now_s + LOOK_S
         for outbox in list(self._waiting):
-            oldest_s = outbox.oldest_s()
-            if outbox.overflowed or (oldest_s is not None and now_s - oldest_s > self._age_s):
+            oldest_s, peer = outbox.oldest_s(), self._node.peers.get(outbox.sid)
+            if peer is None:
+                self._waiting.discard(outbox)  # its session has ended, and something was put there after all
+            elif outbox.overflowed or (oldest_s is not None and now_s - oldest_s > self._age_s):
                 self._node.metrics.slow_closed += 1
                 outbox.discard()
-                outbox.owner.disconnect(Disconnect(CloseCode.TOO_SLOW, "the client reads too slowly"))
+                peer.disconnect(Disconnect(CloseCode.TOO_SLOW, "the client reads too slowly"))
             elif oldest_s is None:
                 self._waiting.discard(outbox)
