@@ -14,7 +14,7 @@ from alsohere.errors import PacketError
 from alsohere.wire import engineio
 from alsohere.wire.engineio import (
     MAX_PACKETS_PER_PAYLOAD,
-    Handshake,
+    Opening,
     Packet,
     check_text,
     decode_payload,
@@ -103,7 +103,7 @@ def test_text_in_every_alphabet_is_text():
 
 def test_the_open_packet_speaks_in_the_words_of_the_protocol():
     # Engine.IO protocol 4, "Handshake": sid, upgrades, pingInterval, pingTimeout, maxPayload; times in milliseconds.
-    packet = encode_open(Handshake("lv_VI97HAXpY6yYWAAAB", ["websocket"], 15_000, 8_000, 1_000_000))
+    packet = encode_open(Opening(["websocket"], 15_000, 8_000, 1_000_000).template(), "lv_VI97HAXpY6yYWAAAB")
     assert packet.data[:1] == engineio.OPEN
     assert json.loads(packet.data[1:]) == {
         "sid": "lv_VI97HAXpY6yYWAAAB",

@@ -18,10 +18,11 @@ class Handshake:
         client: the address, after trusted proxies were taken into account; empty if unknown.
     """
 
-    __slots__ = ("_headers", "_query", "client", "credentials")
+    __slots__ = ("_fields", "_headers", "_query", "client", "credentials")
 
     def __init__(self, headers: RawHeaders, query: bytes, client: str) -> None:
         self._headers: RawHeaders | bytes = headers
+        self._fields: dict[bytes, bytes] | None = dict(headers)  # until it is decided who this is
         self._query = query
         self.client = client
         # What a session is bound to: a sid alone does not let somebody with another token use it. Not the cookies: sites
@@ -34,11 +35,9 @@ class Handshake:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._pairs()}
 
     def header(self, name: bytes) -> str | None:
-        """One header's value."""
-        for key, value in self._pairs():
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        """One header's value; of a repeated one, the last."""
+        value = (dict(self._pairs()) if self._fields is None else self._fields).get(name)
+        return None if value is None else value.decode("latin-1")
 
     @property
     def cookie_header(self) -> str:
@@ -74,6 +73,7 @@ class Handshake:
 
     def pack(self) -> None:
         """Keep the headers as one piece of text from now on: a pair of objects for each is four times as large."""
+        self._fields = None
         if not isinstance(self._headers, bytes):
             self._headers = b"\n".join([name + b":" + value for name, value in self._headers])  # neither has a line end in it
 
@@ -86,4 +86,5 @@ class Handshake:
     def forget(self) -> None:
         """Drop what only the application would have read."""
         self._headers = ()
+        self._fields = None
         self._query = b""

@@ -1,4 +1,4 @@
-"""Ids of sessions and connections: whoever knows one may speak as its client, so nobody can guess one."""
+"""Ids of sessions, connections and visitors: whoever knows one may speak as its client, so nobody can guess one."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from alsohere.domain.identity import anonymous_user, check_user, is_visitor_id
 from alsohere.errors import CloseCode, ConfigError, Disconnect, Unauthenticated
 from alsohere.node.connection import Connection
 from alsohere.node.hooks import Hooks
+from alsohere.node.ids import Ids
 from alsohere.server.auth_url import AuthUrl
 from alsohere.server.jwks import ALGORITHMS, KeySet, KeyUnknown
 from alsohere.types import User, Vouched
@@ -207,6 +208,7 @@ class IdentityRule:
 
     def __init__(self, config: Config, tokens: Tokens, hooks: Hooks) -> None:
         self._anonymous = config.lets_anonymous_in
+        self._visitors = Ids()  # of those who have none
         self._tokens = tokens
         self._hooks = hooks
         # Without a configured secret, anonymous ids last as long as the process.
@@ -257,7 +259,7 @@ class IdentityRule:
             raise Unauthenticated("A token is required: connect with auth: {token}.")
         visitor = connection.auth.get("visitor")
         if visitor is None:
-            visitor = secrets.token_urlsafe(16)
+            visitor = self._visitors.new()
         elif not is_visitor_id(visitor):
             raise Unauthenticated("visitor must be 8 to 64 characters of A-Z, a-z, 0-9, _ and -.")
         return anonymous_user(visitor, self._secret)

@@ -21,8 +21,7 @@ from alsohere.server.proxies import ProxyRule
 from alsohere.server.request import BAD_REQUEST, FORBIDDEN, REVISIONS, EngineError, EngineRequest, read_query, unknown_sid
 from alsohere.session.eio3 import OldSession
 from alsohere.session.session import Session, SessionRules
-from alsohere.wire.engineio import Handshake as OpenContent
-from alsohere.wire.engineio import Packet, encode_open
+from alsohere.wire.engineio import Opening, encode_open
 
 KINDS: dict[int, type[Session]] = {4: Session, 3: OldSession}
 
@@ -69,6 +68,8 @@ class Engine:
         self._transports = transports
         self._revisions = revisions
         self._query_credentials = query_credentials
+        upgrades = [transport for transport in transports if transport == "websocket"]
+        self._openings = {"polling": self._opening(upgrades), "websocket": self._opening([])}
 
     def read(self, request: Request, transport: str) -> tuple[EngineRequest, Handshake, str | None]:
         """Check everything about a request that needs no session.
@@ -123,7 +124,7 @@ class Engine:
         except LimitReached as limit:
             raise EngineError(BAD_REQUEST, limit.message, status=429 if limit.code == "rate" else 503) from None
         peer.transport = asked.transport
-        opening = self._open_packet(peer.sid, asked.transport)
+        opening = encode_open(self._openings[asked.transport], peer.sid)
         if asked.transport == "websocket":
             peer.outbox.begin(opening)
         else:
@@ -160,14 +161,6 @@ class Engine:
             raise EngineError(BAD_REQUEST, f"Bad request: this session began with EIO={peer.session.revision}")
         return peer
 
-    def _open_packet(self, sid: str, transport: str) -> Packet:
-        upgrades = ["websocket"] if transport == "polling" and "websocket" in self._transports else []
-        return encode_open(
-            OpenContent(
-                sid,
-                upgrades,
-                round(self.rules.ping_interval_s * 1000),
-                round(self.rules.ping_timeout_s * 1000),
-                self.rules.max_payload_bytes,
-            )
-        )
+    def _opening(self, upgrades: list[str]) -> bytes:
+        interval_ms, timeout_ms = round(self.rules.ping_interval_s * 1000), round(self.rules.ping_timeout_s * 1000)
+        return Opening(upgrades, interval_ms, timeout_ms, self.rules.max_payload_bytes).template()

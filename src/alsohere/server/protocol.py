@@ -10,6 +10,7 @@ picows, all others to uvicorn's own implementation and so to the wrapped applica
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,6 +18,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from alsohere.node.handshake import Handshake
 from alsohere.server.engine import Engine, Request
 from alsohere.server.request import EngineError, retry_after
 from alsohere.server.takeover import Takeover
@@ -28,6 +30,7 @@ MAX_URL_BYTES = 8 * 1024
 HEAD_TIMEOUT_S = 10.0
 SWEEP_S = 1.0
 
+_KEY = re.compile("[A-Za-z0-9+/]{22}==")
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 414: b"URI Too Long", 426: b"Upgrade Required"} | {
     429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
@@ -95,6 +98,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.server = _address(transport, "sockname")
         self.client = _address(transport, "peername")
         self.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
+        self._upgrades: bool | None = None
         self._head_bytes = 0
         self._kept_bytes = 0  # that the parser has read since it last told us something
         self._bad_status = 0
@@ -116,6 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._upgrades = None
         self._head_bytes = self._kept_bytes = 0
         self.heads.add(self)
 
@@ -136,6 +141,12 @@ class HttpProtocol(HttpToolsProtocol):
         self.heads.remove(self)
         if not self._bad_status:
             super().on_headers_complete()
+
+    def _should_upgrade(self) -> bool:
+        # Asked twice of each upgrade; uvicorn looks through all headers each time.
+        if self._upgrades is None:
+            self._upgrades = super()._should_upgrade()
+        return self._upgrades
 
     def on_body(self, body: bytes) -> None:
         self._kept_bytes = 0
@@ -198,10 +209,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(error.status, error.body())
 
     def _upgrade(self, engine: Engine, request: Request) -> None:
-        key = _websocket_key(request.headers)
         if self.parser.get_method() != b"GET":
             raise EngineError(2, "Bad handshake method: a WebSocket begins with GET")
         asked, handshake, _ = engine.read(request, "websocket")
+        key = _websocket_key(handshake)
         takeover = None
         if asked.sid is None:
             peer = engine.open(handshake, asked)
@@ -233,15 +244,14 @@ def _address(transport: asyncio.Transport, which: str) -> Any:
     return (str(found[0]), int(found[1])) if isinstance(found, (tuple, list)) else None
 
 
-def _websocket_key(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+def _websocket_key(handshake: Handshake) -> bytes:
     """The client's key. RFC 6455, section 4.2.1: 16 bytes in base64, and version 13."""
-    found = dict(headers)
-    key = found.get(b"sec-websocket-key", b"").strip()
-    if found.get(b"sec-websocket-version", b"").strip() != b"13":
+    key = (handshake.header(b"sec-websocket-key") or "").strip()
+    if (handshake.header(b"sec-websocket-version") or "").strip() != "13":
         raise EngineError(3, "Bad request: Sec-WebSocket-Version must be 13", status=426)
-    if len(key) != 24 or not key.endswith(b"==") or not key[:22].replace(b"+", b"a").replace(b"/", b"a").isalnum():
+    if not _KEY.fullmatch(key):
         raise EngineError(3, "Bad request: Sec-WebSocket-Key must be 16 bytes in base64")
-    return key
+    return key.encode()
 
 
 def factory(find_engine: Callable[[str], Engine | None], max_connections: int, stall_timeout_s: float) -> type[asyncio.Protocol]:

@@ -11,6 +11,8 @@ from ipaddress import ip_address, ip_network
 from alsohere.errors import ConfigError
 from alsohere.node.handshake import RawHeaders
 
+_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
+
 
 class ProxyRule:
     """Reads the client behind trusted proxies.
@@ -31,19 +33,17 @@ class ProxyRule:
 
     def read(self, headers: RawHeaders, peer: str, *, secure: bool) -> tuple[str, bool, str]:
         """The client's address, whether it speaks TLS, and the host it asked for."""
-        values: dict[bytes, str] = {}
-        for name, value in headers:
-            if name in (b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"):
-                values[name] = value.decode("latin-1")
-        host = values.get(b"host", "")
-        if not values.keys() - {b"host"} or not (self._all or self._trusts(peer)):
+        values = dict(headers)  # of a repeated one the last, which the nearest proxy wrote
+        host = values.get(b"host", b"").decode("latin-1")
+        if _FORWARDED.isdisjoint(values) or not (self._all or self._trusts(peer)):
             return peer, secure, host
-        forwarded = [address.strip() for address in values.get(b"x-forwarded-for", "").split(",")]
+        said = {name: values.get(name, b"").decode("latin-1") for name in _FORWARDED}
+        forwarded = [address.strip() for address in said[b"x-forwarded-for"].split(",")]
         client = next((address for address in reversed(forwarded) if address and not self._trusts(address)), peer)
         # Of a chain of proxies the first one spoke with the client. A client that lies here deceives only itself: the scheme
         # only decides what its own origin is.
-        proto = values.get(b"x-forwarded-proto", "").partition(",")[0].strip().lower()
-        return client[:64], proto in ("https", "wss") if proto else secure, values.get(b"x-forwarded-host", host)
+        proto = said[b"x-forwarded-proto"].partition(",")[0].strip().lower()
+        return client[:64], proto in ("https", "wss") if proto else secure, said[b"x-forwarded-host"] or host
 
     def _trusts(self, address: str) -> bool:
         try:

@@ -215,10 +215,11 @@ _NO_HEADERS: dict[str, str] = {}
 
 
 class _Line:
-    """uvloop's transport without its socket options.
+    """uvloop's transport without its socket options, and what picows takes for its socket.
 
-    picows sets three of them on every connection, which uvloop answers by making and dismantling a socket object each time: a
-    twentieth of the cost of a connect. The one that matters, TCP_NODELAY, uvloop has set by itself.
+    picows sets three options on every connection, which uvloop answers by making and dismantling a socket object each time: a
+    twentieth of the cost of a connect. The one that matters, TCP_NODELAY, uvloop has set by itself. The addresses, which picows
+    only logs, are not there.
     """
 
     __slots__ = ("_transport",)
@@ -229,19 +230,13 @@ class _Line:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        found = self._transport.get_extra_info(name, default)
-        return _Descriptor(found) if name == "socket" else found
-
-
-class _Descriptor:
-    __slots__ = ("_socket",)
-
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
+    def get_extra_info(self, name: str) -> Any:
+        if name == "socket":
+            return self
+        return self._transport.get_extra_info(name) if name == "ssl_object" else None
 
     def fileno(self) -> int:
-        return int(self._socket.fileno())
+        return int(self._transport.get_extra_info("socket").fileno())
 
     def setsockopt(self, *_: object) -> None:
         return

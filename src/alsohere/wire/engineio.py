@@ -56,19 +56,22 @@ NOOP_PACKET = Packet(NOOP)
 PROBE_PONG_PACKET = Packet(PROBE_PONG)
 
 
-class Handshake(msgspec.Struct, rename="camel"):
-    """The content of the OPEN packet. Milliseconds, because the protocol says so."""
+class Opening(msgspec.Struct, rename="camel"):
+    """What the OPEN packets of an endpoint have in common. Milliseconds, because the protocol says so."""
 
-    sid: str
     upgrades: list[str]
     ping_interval: int
     ping_timeout: int
     max_payload: int
 
+    def template(self) -> bytes:
+        """What `encode_open` puts the sid into."""
+        return b'0{"sid":"%b",' + msgspec.json.encode(self)[1:]
 
-def encode_open(handshake: Handshake) -> Packet:
-    """The first packet of a session."""
-    return Packet(OPEN + msgspec.json.encode(handshake))
+
+def encode_open(template: bytes, sid: str) -> Packet:
+    """The first packet of a session; a sid has nothing in it that JSON would escape."""
+    return Packet(template % sid.encode())
 
 
 class Coding(Protocol):
