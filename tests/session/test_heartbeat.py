@@ -14,7 +14,7 @@ INTERVAL_S, TIMEOUT_S = 15.0, 8.0
 
 
 def heartbeat(now_s: float = 100.0) -> Heartbeat:
-    return Heartbeat(INTERVAL_S, TIMEOUT_S, now_s)
+    return Heartbeat.begin(INTERVAL_S, TIMEOUT_S, now_s)
 
 
 def test_a_ping_is_sent_every_interval_and_never_before():
@@ -91,7 +91,7 @@ def test_nobody_silent_outlives_interval_and_timeout_of_a_timely_server(steps: l
 
 
 def test_a_client_that_pings_lives_and_is_sent_nothing():
-    beat = ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0)
+    beat = ClientHeartbeat.begin(INTERVAL_S, TIMEOUT_S, 100.0)
     for ping_s in (115.0, 130.5, 153.0):
         assert beat.tick(ping_s) is None
         beat.ping(ping_s)
@@ -99,7 +99,7 @@ def test_a_client_that_pings_lives_and_is_sent_nothing():
 
 
 def test_a_client_that_does_not_ping_is_dead_when_the_interval_and_the_timeout_are_over():  # P12
-    beat = ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0)
+    beat = ClientHeartbeat.begin(INTERVAL_S, TIMEOUT_S, 100.0)
     assert beat.tick(122.9) is None
     with pytest.raises(Disconnect, match="ping timeout") as ended:
         beat.tick(123.0)
@@ -107,7 +107,7 @@ def test_a_client_that_does_not_ping_is_dead_when_the_interval_and_the_timeout_a
 
 
 def test_a_client_has_time_to_be_heard_after_the_server_was_away():
-    beat = ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0)
+    beat = ClientHeartbeat.begin(INTERVAL_S, TIMEOUT_S, 100.0)
     assert beat.tick(500.0) is None
     assert beat.due_s == 508.0
     with pytest.raises(Disconnect):
@@ -116,4 +116,4 @@ def test_a_client_has_time_to_be_heard_after_the_server_was_away():
 
 def test_a_pong_is_not_the_clients_to_send():
     with pytest.raises(PacketError):
-        ClientHeartbeat(INTERVAL_S, TIMEOUT_S, 100.0).pong(101.0)
+        ClientHeartbeat.begin(INTERVAL_S, TIMEOUT_S, 100.0).pong(101.0)

@@ -31,6 +31,7 @@ from alsohere.types import Scalar, User
 
 State = dict[str, Scalar]
 NO_STATE: State = {}
+NO_TABS: frozenset[str] = frozenset()
 
 # A user's status is the most active one of their tabs; invisible is a choice about the person, so one tab suffices.
 _RANK: dict[Status, int] = {"invisible": 3, "active": 2, "idle": 1, "away": 0}
@@ -70,7 +71,7 @@ class Membership:
     __slots__ = ("grace", "hasty", "member", "states")
 
     def __init__(self) -> None:
-        self.hasty: frozenset[str] = frozenset()  # tabs whose lost transport is a leave at once
+        self.hasty = NO_TABS  # those whose lost transport is a leave at once
         self.states: dict[str, State] = {}
         self.member: Member | None = None
         self.grace: Grace | None = None

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from http.cookies import _unquote
 from urllib.parse import parse_qs
 
+import msgspec
+
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
-class Handshake:
+class Handshake(msgspec.Struct, eq=False, gc=False):
     """Headers, query and address of a client.
 
     Args:
@@ -18,13 +20,14 @@ class Handshake:
         client: the address, after trusted proxies were taken into account; empty if unknown.
     """
 
-    __slots__ = ("_fields", "_headers", "_query", "client", "credentials")
+    _headers: RawHeaders | bytes
+    _query: bytes
+    client: str
+    _fields: dict[bytes, bytes] | None = None  # until it is decided who this is
+    credentials: str | None = None
 
-    def __init__(self, headers: RawHeaders, query: bytes, client: str) -> None:
-        self._headers: RawHeaders | bytes = headers
-        self._fields: dict[bytes, bytes] | None = dict(headers)  # until it is decided who this is
-        self._query = query
-        self.client = client
+    def __post_init__(self) -> None:
+        self._fields = dict(self._headers)  # type: ignore[arg-type]  # what it begins with are pairs
         # What a session is bound to: a sid alone does not let somebody with another token use it. Not the cookies: sites
         # change them while a page lives. Not the address: phones roam.
         self.credentials = self.header(b"authorization")

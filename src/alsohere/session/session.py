@@ -113,7 +113,7 @@ class Session:
         self.sid = sid
         self.closed = False
         self.dismissed = False
-        self.heartbeat = self.beats(rules.ping_interval_s, rules.ping_timeout_s, now_s)
+        self.heartbeat = self.beats.begin(rules.ping_interval_s, rules.ping_timeout_s, now_s)
         self.connect_by_s: float | None = None if rules.raw else now_s + rules.connect_timeout_s
         self._rules = rules
         self._namespaces = _NONE_OPEN

@@ -30,7 +30,7 @@ SEPARATOR = b"\x1e"
 MAX_PACKETS_PER_PAYLOAD = 16
 
 
-class Packet:
+class Packet(msgspec.Struct, eq=False, gc=False):
     """One finished Engine.IO packet. Made once, moved to any number of connections.
 
     Attributes:
@@ -39,12 +39,9 @@ class Packet:
         conflate: packets with the same key replace each other in a queue that is not draining; None: never replaced.
     """
 
-    __slots__ = ("binary", "conflate", "data")
-
-    def __init__(self, data: bytes, *, binary: bool = False, conflate: str | None = None) -> None:
-        self.data = data
-        self.binary = binary
-        self.conflate = conflate
+    data: bytes
+    binary: bool = False
+    conflate: str | None = None
 
     def __repr__(self) -> str:
         return f"Packet({self.data[:60]!r}{', binary' if self.binary else ''})"
