@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -45,9 +46,16 @@ def is_user_id(text: object) -> bool:
     return isinstance(text, str) and bool(text) and not _CONTROLS.search(text) and len(text.encode()) <= MAX_ID_BYTES
 
 
+@lru_cache(maxsize=4)
+def _visitors(secret: bytes) -> hmac.HMAC:
+    return hmac.new(secret, b"visitor:", hashlib.sha256)
+
+
 def anonymous_user(visitor: str, secret: bytes) -> User:
     """The user that a visitor id stands for."""
-    digest = hmac.digest(secret, b"visitor:" + visitor.encode(), hashlib.sha256)
+    keyed = _visitors(secret).copy()
+    keyed.update(visitor.encode())
+    digest = keyed.digest()
     name = f"{_ADJECTIVES[digest[-1] % len(_ADJECTIVES)]} {_ANIMALS[digest[-2] % len(_ANIMALS)]}"
     return User(id="~" + digest[:9].hex(), name=name, anonymous=True)
 

@@ -129,7 +129,7 @@ class History:
             now_s = node.clock.now_s()
             self._midnight_s = now_s + (DAY_MS - wall_ms % DAY_MS) / 1000
             node.wake()
-        if self._begun and self._tally.is_changed:
+        if self._begun and self._write_s is None and self._tally.is_changed:
             self._soon()
 
     # -- Time --------------------------------------------------------------------------------------------------------

@@ -131,7 +131,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._bad_status = 414
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
+        # uvicorn's own method, without the way to it: a browser has a dozen headers.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
         self._head_bytes += len(name) + len(value)
         self._kept_bytes = 0
         if len(self.headers) > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
