@@ -19,17 +19,6 @@ ONLINE = Room("@online")
 """The reserved room in which every connection is a member."""
 
 
-class Position(NamedTuple):
-    """A place in the history of a room. `seq` only grows within one `epoch`; an epoch ends with the process that gave it.
-
-    Both are needed: after a restart `seq` begins anew, and a client that compared numbers alone would believe
-    that it had missed nothing.
-    """
-
-    epoch: str
-    seq: int
-
-
 class User(msgspec.Struct, frozen=True, gc=False):
     """Who is behind a connection.
 

@@ -75,9 +75,9 @@ class Place:
     # -- What happens in it ------------------------------------------------------------------------------------------
 
     def put(self, user_id: str, new: Member | None, reason: Any = None) -> None:
-        position = self.roster.put(ROOM, user_id, new)
-        if position is not None and self.copies:  # the hub notes nothing that nobody would hear of
-            self.feed.note(user_id, reason, position.seq)
+        seq = self.roster.put(ROOM, user_id, new)
+        if seq is not None and self.copies:  # the hub notes nothing that nobody would hear of
+            self.feed.note(user_id, reason, seq)
 
     def enter(self, *user_ids: str, **changes: Any) -> None:
         for user_id in user_ids:

@@ -19,11 +19,11 @@ class MemoryRooms:
         self._listeners: list[RoomListener] = []
 
     def state(self, transition: Transition) -> None:
-        position = self.roster.put(transition.room, transition.user_id, transition.member)
-        if position is None:
+        seq = self.roster.put(transition.room, transition.user_id, transition.member)
+        if seq is None:
             return
         for listener in self._listeners:
-            listener(transition.room, transition.user_id, transition.reason, position.seq)
+            listener(transition.room, transition.user_id, transition.reason, seq)
 
     def listen(self, listener: RoomListener) -> None:
         self._listeners.append(listener)

@@ -25,6 +25,8 @@ from bisect import insort
 from collections import deque
 from itertools import count
 
+import msgspec
+
 from alsohere.errors import NotInRoom
 from alsohere.facts import LeaveReason, Member, Status
 from alsohere.types import Scalar, User
@@ -37,19 +39,16 @@ NO_TABS: frozenset[str] = frozenset()
 _RANK: dict[Status, int] = {"invisible": 3, "active": 2, "idle": 1, "away": 0}
 
 
-class Transition:
+class Transition(msgspec.Struct, eq=False):
     """One real change of one member: what the application's hooks and the room's watchers are told.
 
     `before` is None for an enter, `member` is None for a leave. A change from one to the other is an update.
     """
 
-    __slots__ = ("before", "member", "reason", "room")
-
-    def __init__(self, room: str, before: Member | None, member: Member | None, reason: LeaveReason | None = None) -> None:
-        self.room = room
-        self.before = before
-        self.member = member
-        self.reason = reason
+    room: str
+    before: Member | None
+    member: Member | None
+    reason: LeaveReason | None = None
 
     @property
     def user_id(self) -> str:
@@ -62,61 +61,48 @@ class Transition:
         return f"Transition({kind} {self.user_id} {self.room})"
 
 
-class Membership:
+class Membership(msgspec.Struct, eq=False):
     """A user in a room. `states` is ordered by when a tab last changed it: the last one is what others see.
 
     Without a `member`, others see nobody: all its tabs are suspended.
     """
 
-    __slots__ = ("grace", "hasty", "member", "states")
-
-    def __init__(self) -> None:
-        self.hasty = NO_TABS  # those whose lost transport is a leave at once
-        self.states: dict[str, State] = {}
-        self.member: Member | None = None
-        self.grace: Grace | None = None
+    states: dict[str, State] = {}
+    member: Member | None = None
+    grace: Grace | None = None
+    hasty: frozenset[str] = NO_TABS  # tabs whose lost transport is a leave at once
 
 
-class Grace:
+class Grace(msgspec.Struct, eq=False):
     """A membership whose last tab lost its transport, what that had published, and when this becomes a leave."""
 
-    __slots__ = ("person", "reason", "room", "state", "until_s")
-
-    def __init__(self, person: Person, room: str, state: State, reason: LeaveReason, until_s: float) -> None:
-        self.person = person
-        self.room = room
-        self.state = state
-        self.reason = reason
-        self.until_s = until_s
+    person: Person
+    room: str
+    state: State
+    reason: LeaveReason
+    until_s: float
 
 
 def _until_s(grace: Grace) -> float:
     return grace.until_s
 
 
-class Person:
+class Person(msgspec.Struct, eq=False):
     """A user on this node."""
 
-    __slots__ = ("memberships", "status", "tabs", "user")
-
-    def __init__(self, user: User) -> None:
-        self.user = user
-        self.tabs: list[Tab] = []
-        self.memberships: dict[str, Membership] = {}
-        self.status: Status = "active"
+    user: User
+    tabs: list[Tab] = []
+    memberships: dict[str, Membership] = {}
+    status: Status = "active"
 
 
-class Tab:
+class Tab(msgspec.Struct, eq=False):
     """One connection, as presence sees it."""
 
-    __slots__ = ("person", "sid", "status", "suspended")
-
-    def __init__(self, sid: str, person: Person) -> None:
-        self.sid = sid
-        self.person = person
-        self.suspended = False
-        # A person who chose to be invisible stays so when the next page connects, before that page has said anything (P10).
-        self.status: Status = "invisible" if person.status == "invisible" else "active"
+    sid: str
+    person: Person
+    status: Status
+    suspended: bool
 
 
 class Presence:
@@ -185,8 +171,8 @@ class Presence:
             person = self._persons[user.id] = Person(user)
         changed = person.user != user and (person.user.name, person.user.info) != (user.name, user.info)
         person.user = user
-        tab = self._tabs[sid] = Tab(sid, person)
-        tab.suspended = suspended
+        # A person who chose to be invisible stays so when the next page connects, before that page has said anything (P10).
+        tab = self._tabs[sid] = Tab(sid, person, "invisible" if person.status == "invisible" else "active", suspended)
         person.tabs.append(tab)
         return self._refresh(person) if self._restatus(person) or changed else []
 

@@ -14,7 +14,7 @@ from heapq import nsmallest
 from itertools import islice
 
 from alsohere.facts import Member, RoomCount
-from alsohere.types import ONLINE, Position
+from alsohere.types import ONLINE
 
 LAST_CHARACTER = "\U0010ffff"
 
@@ -34,10 +34,11 @@ class RoomRoster:
 
 
 class Roster:
-    """All rooms.
+    """All rooms. Their changes are numbered (`seq`), over all of them.
 
     Args:
-        epoch: a name for this life of the roster; positions of another life mean nothing here.
+        epoch: a name for this life of the roster. After a restart the numbers begin anew, and a client that compared them alone
+            would believe that it had missed nothing.
     """
 
     def __init__(self, epoch: str) -> None:
@@ -46,11 +47,11 @@ class Roster:
         self._rooms: dict[str, RoomRoster] = {}
         self._names: list[str] = []  # of the rooms, sorted, so that a prefix is a range
 
-    def put(self, room: str, user_id: str, member: Member | None) -> Position | None:
+    def put(self, room: str, user_id: str, member: Member | None) -> int | None:
         """Make it so that the user is in the room as `member`, or is not in it.
 
         Returns:
-            The position of the change; None if it was so already, and then nothing has changed (P6).
+            The number of the change; None if it was so already, and then nothing has changed (P6).
         """
         roster = self._rooms.get(room)
         if member == (roster.members.get(user_id) if roster is not None else None):
@@ -66,7 +67,7 @@ class Roster:
         elif not roster.members:
             del self._rooms[room]
             del self._names[bisect_left(self._names, room)]
-        return Position(self.epoch, self._seq)
+        return self._seq
 
     def room(self, room: str) -> RoomRoster | None:
         """The room, if anybody is in it."""

@@ -23,15 +23,12 @@ class ErrorBody(msgspec.Struct, omit_defaults=True):
     retry_after_ms: int | None = None
 
 
-class Answer:
+class Answer(msgspec.Struct, eq=False):
     """The acknowledgement that one event is owed: given at most once, and not at all if the client asked for none (S2)."""
 
-    __slots__ = ("_ack_id", "_connection", "_node")
-
-    def __init__(self, node: Node, connection: Connection, ack_id: int | None) -> None:
-        self._node = node
-        self._connection = connection
-        self._ack_id = ack_id
+    _node: Node
+    _connection: Connection
+    _ack_id: int | None
 
     def send(self, *args: Any) -> None:
         """Acknowledge with these arguments. If they are no JSON, that is raised and the answer is still owed."""

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
+
 from alsohere.ports import Sink
 from alsohere.wire.engineio import Packet
 
@@ -39,20 +41,17 @@ class OutboxRules:
         self.on_waiting = on_waiting
 
 
-class Outbox:
+class Outbox(msgspec.Struct, eq=False):
     """The queue of one session. `ready` says whether `sink` takes packets now; transports set both."""
 
-    __slots__ = ("_queue", "_rules", "on_packet", "overflowed", "queued_bytes", "ready", "sid", "sink")
-
-    def __init__(self, rules: OutboxRules, sid: str) -> None:
-        self.sid = sid  # of the session: a reference would make both live until the garbage collector comes
-        self.sink: Sink | None = None
-        self.ready = False
-        self.overflowed = False
-        self.on_packet: Callable[[], None] | None = None  # a waiting poll
-        self.queued_bytes = 0
-        self._rules = rules
-        self._queue: deque[tuple[Packet, float]] | None = None
+    _rules: OutboxRules
+    sid: str  # of the session: a reference would make both live until the garbage collector comes
+    sink: Sink | None = None
+    ready: bool = False
+    overflowed: bool = False
+    on_packet: Callable[[], None] | None = None  # a waiting poll
+    queued_bytes: int = 0
+    _queue: deque[tuple[Packet, float]] | None = None
 
     def put(self, packet: Packet) -> None:
         """Send, or keep for later."""
