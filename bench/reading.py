@@ -3,6 +3,8 @@
 import json
 import sqlite3
 import time
+from contextlib import ExitStack
+from math import sqrt
 from statistics import median
 from urllib.request import Request, urlopen
 
@@ -58,26 +60,32 @@ def written(url: str) -> int:
 
 
 def history(peer: Peer, effort: Effort) -> Sample:
-    """The storm in sixteen rooms of one server in turns, all watched by everybody; eight of them are recorded."""
+    """The storm in two servers at once, watched by everybody: while one records it, the other does not, and then the other way.
+
+    What a visit adds is less than what one second differs from the next, so both are measured in the same one; and two processes
+    of the same program differ, so each is both.
+    """
     settings = {"ALSOHERE_HISTORY": "/read/*", "ALSOHERE_API_KEY": API_KEY}
-    rooms = [(f"/read/{number}", f"/else/{number}") for number in range(effort.turns)]
-    us: dict[str, list[float]] = {"read": [], "else": []}
-    with sqlite_file() as url, Rig(peer, settings | {"ALSOHERE_DATABASE_URL": url}) as rig:
-        connected = rig.connect(WATCHERS + CHURNERS, "")["ready"]
-        if connected != WATCHERS + CHURNERS:
-            raise Stuck(f"{connected} of {WATCHERS + CHURNERS} connected")
-        everywhere = json.dumps({"rooms": [room for pair in rooms for room in pair], "watch": "full"})
-        rig.tell(WATCHERS, f'420["room:watch",{everywhere}]')
-        for room in rooms[0] * 2:  # the first seconds of a server are its dearest
-            storm_us(rig, room, effort.turn_s)
-        for number, (read, other) in enumerate(rooms):
-            # read else else read …: what changes over time touches both alike
-            for room in (read, other) if number % 2 == 0 else (other, read):
-                us[room.split("/")[1]].append(storm_us(rig, room, effort.turn_s))
-        if not written(url):
+    rooms = [f"/{kind}/{turn}" for turn in range(effort.turns) for kind in ("read", "else")]
+    with sqlite_file() as url, sqlite_file() as another, ExitStack() as stack:
+        rigs = [stack.enter_context(Rig(peer, settings | {"ALSOHERE_DATABASE_URL": database})) for database in (url, another)]
+        for rig in rigs:
+            connected = rig.connect(WATCHERS + CHURNERS, "")["ready"]
+            if connected != WATCHERS + CHURNERS:
+                raise Stuck(f"{connected} of {WATCHERS + CHURNERS} connected")
+            rig.tell(WATCHERS, f'420["room:watch",{json.dumps({"rooms": rooms, "watch": "full"})}]')
+        for room in rooms[:2]:  # the first seconds of a server are its dearest
+            storms_us(rigs, (room, room), effort.turn_s)
+        added, other = [], []
+        for turn in range(effort.turns):
+            read, unread = f"/read/{turn}", f"/else/{turn}"
+            first = storms_us(rigs, (read, unread), effort.turn_s)
+            second = storms_us(rigs, (unread, read), effort.turn_s)
+            added.append(sqrt(first[0] / first[1] * second[1] / second[0]) - 1)
+            other += [first[1], second[0]]
+        if not written(url) or not written(another):
             raise Stuck("no visit was recorded")
-    recorded, other_us = median(us["read"]), median(us["else"])
-    return {"history_us": recorded - other_us, "history_percent": (recorded / other_us - 1) * 100}
+    return {"history_us": median(added) * median(other), "history_percent": median(added) * 100}
 
 
 def in_room(room: str, text: str) -> str:
@@ -85,12 +93,18 @@ def in_room(room: str, text: str) -> str:
     return text.replace('"s"', f'"{room}"')
 
 
-def storm_us(rig: Rig, room: str, seconds: float) -> float:
-    """The server's CPU for each enter of a storm, until the last visit is written."""
-    before_s = rig.server_cpu_s()
-    enter, leave = in_room(room, rig.peer.enter), in_room(room, rig.peer.leave)
-    answer = rig.storm(WATCHERS, 0, seconds, ENTERS_PER_S, STAY_S, SAMPLED, enter, leave)
-    # Whoever asks how a room was read, also one without a reader, is answered when all that is over has been written.
-    asked = Request(f"http://127.0.0.1:{rig.port}/api/v1/reading/nobody", headers={"Authorization": f"Bearer {API_KEY}"})
-    urlopen(asked, timeout=10).close()
-    return (rig.server_cpu_s() - before_s) / answer["all_entered"] * 1e6
+def storms_us(rigs: list[Rig], rooms: tuple[str, str], seconds: float) -> list[float]:
+    """A storm in each, at the same time: the server's CPU for each enter, until the last visit is written."""
+    before_s = [rig.server_cpu_s() for rig in rigs]
+    for rig, room in zip(rigs, rooms, strict=True):
+        enter, leave = in_room(room, rig.peer.enter), in_room(room, rig.peer.leave)
+        rig.begin_storm(WATCHERS, 0, seconds, ENTERS_PER_S, STAY_S, SAMPLED, enter, leave)
+    answers = [rig.end_storm(seconds) for rig in rigs]
+    for rig in rigs:
+        # Whoever asks how a room was read, also one without a reader, is answered when all that is over has been written.
+        asked = Request(f"http://127.0.0.1:{rig.port}/api/v1/reading/nobody", headers={"Authorization": f"Bearer {API_KEY}"})
+        urlopen(asked, timeout=10).close()
+    return [
+        (rig.server_cpu_s() - before) / answer["all_entered"] * 1e6
+        for rig, before, answer in zip(rigs, before_s, answers, strict=True)
+    ]

@@ -131,8 +131,15 @@ class Rig:
     def storm(
         self, watchers: int, warm_s: float, seconds: float, per_s: int, stay_s: float, sampled: int, enter: str, leave: str
     ) -> Answer:
-        words = (watchers, warm_s, seconds, per_s, stay_s, sampled, enter, leave)
-        return self._ask(warm_s + seconds + 1, "storm", *words)
+        self.begin_storm(watchers, warm_s, seconds, per_s, stay_s, sampled, enter, leave)
+        return self.end_storm(warm_s + seconds)
+
+    def begin_storm(self, *words: object) -> None:
+        """`storm`, whose answer `end_storm` waits for."""
+        self._say("storm", *words)
+
+    def end_storm(self, seconds: float) -> Answer:
+        return self._hear(seconds + 1, "storm")
 
     def positions(self, group: int, seconds: float, sampled: int, mark: str, update: str) -> Answer:
         return self._ask(seconds + 4, "positions", group, seconds, sampled, mark, update)

@@ -20,7 +20,7 @@ class Effort:
     idle_s: float
     positions_s: float
     pairs_s: float
-    turns: int  # of the storm with history and without
+    turns: int  # of the storms with history and without, there and back
     turn_s: float
 
 
