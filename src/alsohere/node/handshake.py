@@ -71,7 +71,9 @@ class Handshake(msgspec.Struct, eq=False, gc=False):
     @property
     def bearer(self) -> str | None:
         """The token of `Authorization: Bearer …`."""
-        scheme, _, value = (self.credentials or "").partition(" ")
+        if self.credentials is None:
+            return None
+        scheme, _, value = self.credentials.partition(" ")
         return value.strip() or None if scheme.lower() == "bearer" else None
 
     def pack(self) -> None:

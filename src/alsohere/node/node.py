@@ -45,7 +45,7 @@ from alsohere.node.slow_readers import SlowReaders
 from alsohere.node.webhooks import WebhookRules, Webhooks
 from alsohere.node.wheel import Wheel
 from alsohere.ports import Alarm, Authenticator, HistoryStore, InboxStore, LockStore, Rooms, TokenVerifier, WebhookStore
-from alsohere.session.events import AckReceived, ConnectAsked, Event, NamespaceLeft, Reply, TransportClosed
+from alsohere.session.events import AckReceived, ConnectAsked, Event, EventReceived, NamespaceLeft, Reply, TransportClosed
 from alsohere.session.session import Session, SessionRules
 from alsohere.types import ONLINE, Clock, Scalar, User
 from alsohere.wire.socketio import MAIN
@@ -264,7 +264,9 @@ class Node:
 
     def handle(self, peer: Peer, event: Event) -> None:
         """Something arrived from a client."""
-        if isinstance(event, ConnectAsked):
+        if isinstance(event, EventReceived):  # first, because nearly all are
+            self.dispatch.event(peer.connection(event.namespace), event)
+        elif isinstance(event, ConnectAsked):
             self.admission.ask(peer, event)
         elif isinstance(event, NamespaceLeft):
             # Said, not lost: the client took leave of us, so there is no grace (P3).
