@@ -75,6 +75,12 @@ def test_presence(server, here):
     assert here.user("nobody").online is False
 
 
+def test_one_name_is_no_list_of_its_letters(here):
+    for one in ({"to": "ann"}, {"rooms": "/post/1"}):
+        with pytest.raises(BadRequest, match="takes a list"):
+            here.push("hello", **one)
+
+
 def test_locks(server, here):
     with user(server, "bob") as bob:
         held = bob.call("lock:acquire", {"lock": "doc/1#title"})
@@ -132,6 +138,8 @@ def test_preferences_that_are_none_are_refused_and_change_nothing(here):
     for wrong in (
         {"categories": ["No Such"]},
         {"topics": [""]},
+        {"categories": "order"},  # whose letters are names too
+        {"topics": "/posts/1"},
         {"quiet": Quiet("24:00", "07:00", "UTC")},
         {"quiet": Quiet("22:00", "07:00", "Europe/Atlantis")},
     ):

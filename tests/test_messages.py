@@ -66,6 +66,8 @@ def test_preferences_that_are_none_are_refused_and_change_nothing():
         for wrong in (
             {"categories": ["No Such"]},
             {"topics": [""]},
+            {"categories": "order"},
+            {"topics": "/posts/1"},
             {"quiet": Quiet("7:00", "22:00", "UTC")},
             {"quiet": Quiet("22:00", "07:00", "Europe/Atlantis")},
         ):

@@ -22,6 +22,7 @@ from alsohere.domain.history import Day, RankedRoom
 from alsohere.domain.identity import check_user
 from alsohere.errors import BadRequest
 from alsohere.facts import LockChanged, Member, RoomCount
+from alsohere.lists import check_list
 from alsohere.messages import Messages
 from alsohere.node.clock import Pulse, SystemClock
 from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event, check_handled
@@ -305,8 +306,8 @@ class AlsoHere(Namespace, Messages):
             ValueError: the name is reserved by Socket.IO.
         """
         check_event(name)
-        _check_list(to, "to")
-        _check_list(rooms, "rooms")
+        check_list(to, "to")
+        check_list(rooms, "rooms")
         users, places = [str(user) for user in to or ()], list(rooms or ())
         if (to is not None) + (rooms is not None) + everyone != 1:
             raise BadRequest("Name one kind of recipients: to=[...], rooms=[...] or everyone=True.")
@@ -431,7 +432,7 @@ class AlsoHere(Namespace, Messages):
             Unauthenticated: the id is not one.
             BadRequest: `rooms` is one string.
         """
-        _check_list(rooms, "rooms")
+        check_list(rooms, "rooms")
         user = User(str(user_id), name, info, rooms=None if rooms is None else tuple(rooms))
         return self.tokens.make(check_user(user), ttl_s)
 
@@ -542,9 +543,3 @@ class AlsoHere(Namespace, Messages):
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def _check_list(names: object, what: str) -> None:
-    # A string is a list of its letters: the message would go to others, and the "*" of "/docs/*" grants everything.
-    if isinstance(names, (str, bytes)):
-        raise BadRequest(f"{what} takes a list, as in {what}=[{names!r}].")

@@ -12,6 +12,7 @@ from alsohere.domain.drafts import check_clock, check_marking, check_topic, chec
 from alsohere.domain.inbox import shown
 from alsohere.errors import BadRequest, Refusal
 from alsohere.facts import Person
+from alsohere.lists import check_list
 from alsohere.node.inbox_commands import MOST_FOLLOWED, preferences_step
 from alsohere.node.node import Node
 from alsohere.node.waiting import outcome_of
@@ -219,11 +220,13 @@ class Messages:
             The preferences as they are now.
 
         Raises:
-            BadRequest: that is no user with an inbox, or a name, a time or a zone is none.
+            BadRequest: that is no user with an inbox, a name, a time or a zone is none, or a string instead of a list.
             LimitReached: too much is muted.
             Unavailable: the database cannot be reached; nothing was changed.
         """
         user = check_user_id(str(user_id), "user_id")
+        check_list(categories, "categories")
+        check_list(topics, "topics")
         wanted = preferences_step(Mutes(list(categories), list(topics)), None, quiet)(Preferences())
         preferred: Preferences = await outcome_of(lambda done: self.node.inbox.prefer(user, lambda _: wanted, done))
         return preferred

@@ -34,6 +34,7 @@ from alsohere.client.answers import (
     Whereabouts,
 )
 from alsohere.errors import Refusal, Unavailable
+from alsohere.lists import check_list
 from alsohere.notices import EntryState, MarkAs, Quiet
 
 T = TypeVar("T")
@@ -175,6 +176,8 @@ def push(
     event: str, args: tuple[Any, ...], to: Iterable[str | int] | None, rooms: Iterable[str] | None, *, everyone: bool
 ) -> Call[Pushed]:
     """`POST /push`."""
+    check_list(to, "to")
+    check_list(rooms, "rooms")
     body: dict[str, Any] = {"name": event, "args": list(args), "everyone": everyone}
     if to is not None:
         body["to"] = [str(user) for user in to]
@@ -276,6 +279,8 @@ def preferences(user_id: str | int) -> Call[Preferred]:
 
 def set_preferences(user_id: str | int, categories: Iterable[str], topics: Iterable[str], quiet: Quiet | None) -> Call[Preferred]:
     """`PUT /users/{id}/preferences`."""
+    check_list(categories, "categories")
+    check_list(topics, "topics")
     body = {"muted": {"categories": list(categories), "topics": list(topics)}, "quiet": quiet}
     return Call("PUT", f"/users/{name(str(user_id))}/preferences", Preferred, body=body)
 

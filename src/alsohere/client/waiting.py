@@ -224,7 +224,7 @@ class AsyncAlsoHereClient:
             The preferences as they are now.
 
         Raises:
-            BadRequest: that is no user with an inbox, or a name, a time or a zone is none.
+            BadRequest: that is no user with an inbox, a name, a time or a zone is none, or a string instead of a list.
             LimitReached: too much is muted.
         """
         return (await self._do(calls.set_preferences(user_id, categories, topics, quiet))).preferences
