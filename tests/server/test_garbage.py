@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hostile.wire import PollingClient
+from hostile.wire import ENDPOINT, Line, PollingClient
 from support.raw import RawClient, joined
 from support.servers import ServerProcess, uvicorn, wait_for
 
@@ -15,13 +15,14 @@ import gc, sys
 from alsohere import AlsoHere
 from alsohere.node.peer import Peer
 from alsohere.node.connection import Connection
+from alsohere.server.protocol import HttpProtocol
 
 here = AlsoHere(anonymous=True, leave_grace_s=0.01)
 
 @here.on("left")
 async def left(_):
     gc.disable()
-    return sum(type(thing) in (Peer, Connection) for thing in gc.get_objects())
+    return sum(issubclass(type(thing), (Peer, Connection, HttpProtocol)) for thing in gc.get_objects())
 
 @here.on("kick")
 async def kick(conn):
@@ -76,6 +77,20 @@ def polling(server: ServerProcess) -> None:
     client.close()
 
 
+def polling_twice(server: ServerProcess) -> None:
+    client = PollingClient(server).handshake().join("visitor-0001")
+    with Line(server) as waiting:
+        waiting.request(f"GET {client.target}")
+        assert 400 in (client.get().status, waiting.answer().status)  # whichever of them is the second
+    client.close()
+
+
+def refused(server: ServerProcess) -> None:
+    with Line(server) as line:
+        line.request(f"GET {ENDPOINT}?EIO=4&transport=websocket&sid=x", "Upgrade: websocket\r\nConnection: Upgrade\r\n")
+        line.everything()
+
+
 def upgraded(server: ServerProcess) -> None:
     client = PollingClient(server).handshake().join("visitor-0001")
     with RawClient(server.url, query=f"EIO=4&transport=websocket&sid={client.sid}") as socket:
@@ -86,7 +101,7 @@ def upgraded(server: ServerProcess) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("come_and_go", [closed, broken, dismissed, wrong, polling, upgraded])
+@pytest.mark.parametrize("come_and_go", [closed, broken, dismissed, wrong, polling, polling_twice, refused, upgraded])
 def test_nothing_of_it_waits_for_the_garbage_collector(server: ServerProcess, come_and_go: Callable[[ServerProcess], None]):
     with joined(server.url, visitor="visitor-who-asks") as asker:
         wait_for(lambda: asker.call("left") == 2, what="an idle server")  # itself, a session and a connection

@@ -62,11 +62,11 @@ async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Sen
             peer = engine.node.peers.get(asked.sid)
             body = await _poll_or_post(engine, asked, handshake, method, scope, receive)
     except EngineError as bad:
-        error = engine.refused(request, bad)
+        status, answer = engine.refused(request, bad)
         # "Come back later" has no body: python-engineio closes the connection before it reads one, and then never comes back.
-        answer = b"" if error.status in (429, 503) else error.body()
+        answer = b"" if status in (429, 503) else answer
         # What is left of a body will not be read, and must not be taken for the next request.
-        await _respond(send, error.status, answer, origin, json=True, close=method != "GET")
+        await _respond(send, status, answer, origin, json=True, close=method != "GET")
     else:
         await _respond(send, 200, body, origin)
         if method == "GET" and peer is not None and isinstance(peer.poll, Polling):
@@ -107,8 +107,7 @@ async def serve_websocket(engine: Engine, scope: Scope, receive: Receive, send: 
             peer = engine.find(asked, handshake)
             takeover = Takeover(peer, engine.rules.connect_timeout_s)
     except EngineError as bad:
-        error = engine.refused(request, bad)
-        await refuse_websocket(scope, receive, send, error.status, error.body())
+        await refuse_websocket(scope, receive, send, *engine.refused(request, bad))
         return
     # Accept in this very task: some servers take an accept from another task for a protocol error.
     try:

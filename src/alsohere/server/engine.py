@@ -102,16 +102,19 @@ class Engine:
             raise EngineError(FORBIDDEN, self._origins.refusal(origin), status=403)
         return origin
 
-    def refused(self, request: Request, error: EngineError) -> EngineError:
-        """What to answer to a bad request: after too many of one address, that there are too many."""
+    def refused(self, request: Request, error: EngineError) -> tuple[int, bytes]:
+        """Status and body of the answer to a bad request: after too many of one address, that there are too many.
+
+        Not the error: it knows the frames that it came through, and in a variable of one of them both would be kept.
+        """
         if error.status != 400:
-            return error
+            return error.status, error.body()
         client, _, _ = self._proxies.read(request.headers, request.client, secure=request.secure)
         if self._bad_requests.spend(client, self.node.clock.now_s()):
-            return error
+            return error.status, error.body()
         self.node.metrics.refused("rate")
         self.node.metrics.limited["address"] += 1
-        return EngineError(BAD_REQUEST, "Too many bad requests of this address; slow down", status=429)
+        return 429, EngineError(BAD_REQUEST, "Too many bad requests of this address; slow down").body()
 
     def open(self, handshake: Handshake, asked: EngineRequest) -> Peer:
         """Begin a session; its OPEN packet waits in the outbox, and what the session begins with behind it.

@@ -209,8 +209,7 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self._upgrade(engine, request)
         except EngineError as bad:
-            error = engine.refused(request, bad)
-            self._refuse(error.status, error.body())
+            self._refuse(*engine.refused(request, bad))
 
     def _upgrade(self, engine: Engine, request: Request) -> None:
         if self.parser.get_method() != b"GET":
