@@ -28,6 +28,10 @@ async def left(_):
 async def kick(conn):
     await here.kick(conn.user.id)
 
+@here.on("ask")
+async def ask(conn):
+    await conn.call("hello")
+
 if __name__ == "__main__":
     here.run(port=int(sys.argv[1]))
 """
@@ -70,6 +74,12 @@ def wrong(server: ServerProcess) -> None:
         client.closed()
 
 
+def asked(server: ServerProcess) -> None:
+    with joined(server.url) as client:
+        client.send('42["ask"]')
+        assert client.receive() == '421["hello"]'
+
+
 def polling(server: ServerProcess) -> None:
     client = PollingClient(server).handshake().join("visitor-0001")
     client.call("room:enter", {"room": "/a"})
@@ -101,7 +111,7 @@ def upgraded(server: ServerProcess) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("come_and_go", [closed, broken, dismissed, wrong, polling, polling_twice, refused, upgraded])
+@pytest.mark.parametrize("come_and_go", [closed, broken, dismissed, wrong, asked, polling, polling_twice, refused, upgraded])
 def test_nothing_of_it_waits_for_the_garbage_collector(server: ServerProcess, come_and_go: Callable[[ServerProcess], None]):
     with joined(server.url, visitor="visitor-who-asks") as asker:
         wait_for(lambda: asker.call("left") == 2, what="an idle server")  # itself, a session and a connection

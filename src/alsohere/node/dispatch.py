@@ -174,6 +174,7 @@ class Dispatch:
             if not calls:
                 self._calls.pop(connection, None)
             session.forget_ack(ack_id)
+            del future  # what it raises knows this frame: until the garbage collector came, both would live, and the connection
 
     def acknowledged(self, peer: Peer, event: AckReceived) -> None:
         """A client answered an event of ours."""
