@@ -136,9 +136,10 @@ def test_h22_strange_offers(server: ServerProcess, bystander: Bystander, header:
         (UPGRADE + VERSION + "Sec-WebSocket-Key: short\r\n", {400}),
         (UPGRADE + VERSION + "Sec-WebSocket-Key: ======================\xff=\r\n", {400}),
         (UPGRADE + KEY + "Sec-WebSocket-Version: 12\r\n", {400, 426}),
+        (UPGRADE + KEY + "Sec-WebSocket-Version: 13\xa0\r\n", {400, 426}),
         (UPGRADE + KEY, {400, 426}),
     ],
-    ids=["no-key", "short-key", "strange-key", "version-12", "no-version"],
+    ids=["no-key", "short-key", "strange-key", "version-12", "version-13-and-more", "no-version"],
 )
 def test_h23_handshakes_that_are_not(server: ServerProcess, bystander: Bystander, headers: str, status: set[int]) -> None:
     with Line(server) as line:

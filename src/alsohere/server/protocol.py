@@ -31,6 +31,7 @@ HEAD_TIMEOUT_S = 10.0
 SWEEP_S = 1.0
 
 _KEY = re.compile("[A-Za-z0-9+/]{22}==")
+_SPACE = " \t"  # RFC 9110, section 5.6.3; text has more, as \xa0
 _REASONS = {400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 414: b"URI Too Long", 426: b"Upgrade Required"} | {
     429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
@@ -249,8 +250,8 @@ def _address(transport: asyncio.Transport, which: str) -> Any:
 
 def _websocket_key(handshake: Handshake) -> bytes:
     """The client's key. RFC 6455, section 4.2.1: 16 bytes in base64, and version 13."""
-    key = (handshake.header(b"sec-websocket-key") or "").strip()
-    if (handshake.header(b"sec-websocket-version") or "").strip() != "13":
+    key = (handshake.header(b"sec-websocket-key") or "").strip(_SPACE)
+    if (handshake.header(b"sec-websocket-version") or "").strip(_SPACE) != "13":
         raise EngineError(3, "Bad request: Sec-WebSocket-Version must be 13", status=426)
     if not _KEY.fullmatch(key):
         raise EngineError(3, "Bad request: Sec-WebSocket-Key must be 16 bytes in base64")
