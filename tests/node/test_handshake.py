@@ -112,3 +112,8 @@ def test_a_packed_request_reads_as_before():
     empty = Handshake((), b"", "")
     empty.pack()
     assert empty.headers == {}
+
+
+def test_what_is_logged_of_a_handshake_has_no_secrets():
+    handshake = Handshake(((b"cookie", b"s=secret"), (b"authorization", b"Bearer secret")), b"token=secret", "10.0.0.1")
+    assert repr(handshake) == "Handshake('10.0.0.1')"

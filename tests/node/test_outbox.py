@@ -264,3 +264,9 @@ def test_packets_leave_in_order_and_none_is_lost_but_for_a_newer_one(steps: list
 
 def positions(packets: list[Packet], sent: list[Packet]) -> list[int]:
     return [sent.index(packet) for packet in packets]
+
+
+def test_what_is_logged_of_an_outbox_has_no_secrets():
+    bench = Bench(ready=False)
+    bench.outbox.put(Packet(b"4secret"))
+    assert repr(bench.outbox) == "Outbox(7 bytes wait)"

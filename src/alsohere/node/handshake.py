@@ -32,6 +32,9 @@ class Handshake(msgspec.Struct, eq=False, gc=False):
         # change them while a page lives. Not the address: phones roam.
         self.credentials = self.header(b"authorization")
 
+    def __repr__(self) -> str:
+        return f"Handshake({self.client!r})"  # what logs local variables would log tokens and cookies
+
     @property
     def headers(self) -> Mapping[str, str]:
         """Header values by lower-case name; of a repeated one, the last."""

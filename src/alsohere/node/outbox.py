@@ -53,6 +53,9 @@ class Outbox(msgspec.Struct, eq=False):
     queued_bytes: int = 0
     _queue: deque[tuple[Packet, float]] | None = None
 
+    def __repr__(self) -> str:
+        return f"Outbox({self.queued_bytes} bytes wait)"  # what logs local variables would log the sid, which is a secret
+
     def put(self, packet: Packet) -> None:
         """Send, or keep for later."""
         if self.ready:
