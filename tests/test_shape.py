@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median, quantiles
@@ -84,6 +85,14 @@ def test_files_are_named_after_what_they_hold(folder: str):
 def test_a_test_imports_no_mock_library():
     pattern = re.compile(r"^\s*(?:from|import)\s+(?:unittest\.mock|mock|pytest_mock)\b", re.MULTILINE)
     assert not [path for path in (ROOT / "tests").rglob("*.py") if pattern.search(path.read_text())]
+
+
+def test_every_module_has_its_place_in_the_import_law():
+    law = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    placed = {name for layer in law["layers"] for name in re.findall(r"[\w.]+", layer)}
+    package = ROOT / "src" / "alsohere"
+    modules = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
+    assert {f"alsohere.{name}" for name in modules if not name.startswith("__")} <= placed
 
 
 # -- Docstrings of what people import ----------------------------------------------------------------------------------
