@@ -11,6 +11,7 @@ import inspect
 import socket
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import picows
 import pytest
@@ -22,6 +23,7 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
+from alsohere.server.protocol import HttpProtocol
 from alsohere.server.serve import Server
 from alsohere.server.websocket import _SILENCE, READ_BUFFER_BYTES
 
@@ -199,6 +201,7 @@ CALLBACKS = {
     "on_headers_complete": ["self"],
     "on_body": ["self", "body"],
     "on_message_complete": ["self"],
+    "_should_upgrade": ["self"],
     "handle_websocket_upgrade": ["self"],
 }
 
@@ -208,6 +211,15 @@ def test_uvicorn_calls_what_we_override(name: str, parameters: list[str]):
     method = getattr(HttpToolsProtocol, name, None)
     assert method is not None, f"{UVICORN}: HttpToolsProtocol.{name} is gone"
     assert list(inspect.signature(method).parameters) == parameters, f"{UVICORN}: HttpToolsProtocol.{name} takes others"
+
+
+@pytest.mark.parametrize(("name", "value"), [(b"X-Some", b"Thing"), (b"Expect", b"100-Continue"), (b"expect", b"other")])
+def test_uvicorn_does_with_a_header_what_we_do_without_it(name: bytes, value: bytes):
+    theirs, ours = (SimpleNamespace(headers=[], expect_100_continue=False) for _ in range(2))
+    ours._head_bytes = ours._kept_bytes = 0
+    HttpToolsProtocol.on_header(theirs, name, value)  # type: ignore[arg-type]
+    HttpProtocol.on_header(ours, name, value)  # type: ignore[arg-type]
+    assert vars(theirs).items() <= vars(ours).items(), f"{UVICORN}: on_header does something else"
 
 
 class Stopped(HttpToolsProtocol):
