@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -118,3 +120,32 @@ def test_nothing_of_it_waits_for_the_garbage_collector(server: ServerProcess, co
         for _ in range(3):
             come_and_go(server)
         wait_for(lambda: asker.call("left") == 2, what="everything of theirs to be freed")
+
+
+OTHERS = """
+from collections import deque
+from alsohere.server.serve import _calm_collector
+
+class Request:  # of an application that leaves cycles, and is old enough to be passed over when one is looked for
+    alive = 0
+
+    def __init__(self):
+        self.me = self
+        self.parts = [[] for _ in range(28)]
+        Request.alive += 1
+
+    def __del__(self):
+        Request.alive -= 1
+
+_calm_collector()
+most, under_way = 0, deque(maxlen=100)
+for _ in range(60_000):
+    under_way.append(Request())
+    most = max(most, Request.alive)
+print(most)
+"""
+
+
+def test_what_others_leave_to_the_garbage_collector_does_not_pile_up():
+    most = subprocess.run([sys.executable, "-c", OTHERS], check=True, capture_output=True, text=True).stdout
+    assert int(most) < 30_000
