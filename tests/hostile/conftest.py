@@ -15,7 +15,7 @@ from hostile.slow_attack import SlowAttack
 from support.servers import ServerProcess
 
 TESTS = Path(__file__).parents[1]
-CONNECT_TIMEOUT_S = 0.6
+CONNECT_TIMEOUT_S = 1.2
 PENDING_PER_CLIENT = 30
 CONNECTIONS_PER_USER = 4
 ROOMS = 100
