@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alsohere import AlsoHere, __version__
-from alsohere.cli import _address, main
-from alsohere.config import Config, environment_names
+from alsohere.cli import main
+from alsohere.config import environment_names
+from alsohere.server.serve import address
 from support.databases import rows
 from support.polls import PollSession, ask
 from support.raw import RawClient, joined
@@ -277,5 +278,5 @@ def test_python_m_is_the_command():
 
 
 def test_an_ipv6_address_is_printed_so_that_it_can_be_opened():
-    assert _address(Config(host="::1", port=8765)) == "http://[::1]:8765"
-    assert _address(Config(host="localhost", port=80)) == "http://localhost:80"
+    assert address("::1", 8765) == "http://[::1]:8765"
+    assert address("localhost", 80) == "http://localhost:80"

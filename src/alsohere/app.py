@@ -459,18 +459,19 @@ class AlsoHere(Namespace, Messages):
                     await sender.close()
             await self._stores.close()
 
-    def run(self, host: str | None = None, port: int | None = None) -> None:
+    def run(self, host: str | None = None, port: int | None = None, *, ready: Callable[[str], None] | None = None) -> None:
         """Serve until a signal ends it: what `alsohere serve` does, with this object's handlers.
 
         Args:
-            host, port: over those of the settings.
+            host, port: over those of the settings; port 0 takes one that is free.
+            ready: called with the address, as in `http://127.0.0.1:8765`, as soon as clients can connect to it.
 
         Raises:
             ConfigError: the port is taken, or the database cannot be used by this version.
         """
         self._serves_alone = True
         where = host or self.config.host, self.config.port if port is None else port
-        serve(self, self.node, self.find_engine, self.config, *where, prepare=self._stores.prove)
+        serve(self, self.node, self.find_engine, self.config, *where, prepare=self._stores.prove, ready=ready)
 
     def find_engine(self, path: str) -> Engine | None:
         """The Engine.IO endpoint of a path, if it is one of ours.

@@ -80,14 +80,9 @@ def _load(**settings: Any) -> AlsoHere:
     return here
 
 
-def _address(config: Config) -> str:
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{config.port}"
-
-
-def _run(here: AlsoHere) -> None:
+def _run(here: AlsoHere, ready: Callable[[str], None]) -> None:
     try:
-        here.run()
+        here.run(ready=ready)
     except AlsoHereError as error:
         raise click.ClickException(str(error)) from None
 
@@ -106,17 +101,19 @@ def demo(host: str | None = None, port: int | None = None, opens: bool = True) -
 def _show_demo(here: AlsoHere, *, opens: bool) -> None:
     here.add_demo()
     here.authenticate(guests(here))
-    address = _address(here.config)
-    click.echo(
-        f"\n  alsohere {VERSION} · demo · memory, and a SQLite file that ends with it\n"
-        f"  Open two tabs:  {address}/\n\n"
-        "  Paste in any page:\n"
-        f'    <script type="module" src="{address}/alsohere.js"></script>\n'
-        "    <also-here></also-here>\n"
-    )
-    if opens and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        Timer(1.0, webbrowser.open, [f"{address}/"]).start()
-    _run(here)
+
+    def show(address: str) -> None:
+        click.echo(
+            f"\n  alsohere {VERSION} · demo · memory, and a SQLite file that ends with it\n"
+            f"  Open two tabs:  {address}/\n\n"
+            "  Paste in any page:\n"
+            f'    <script type="module" src="{address}/alsohere.js"></script>\n'
+            "    <also-here></also-here>\n"
+        )
+        if opens and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            Timer(1.0, webbrowser.open, [f"{address}/"]).start()
+
+    _run(here, show)
 
 
 @main.command()
@@ -130,8 +127,7 @@ def serve(host: str | None, port: int | None, dev: bool | None, workers: int | N
         raise click.UsageError(ONE_PROCESS)
     for problem in problems(here.config):
         click.echo(f"warning: {problem}", err=True)
-    click.echo(f"alsohere {VERSION} · {_address(here.config)}/socket.io/", err=True)
-    _run(here)
+    _run(here, lambda address: click.echo(f"alsohere {VERSION} · {address}/socket.io/", err=True))
 
 
 @main.command("conformance-server")

@@ -96,6 +96,22 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(dev: ServerProcess):
             "end the program that has it, or choose another with --port"
         )
         assert "Traceback" not in done.stderr
+        assert "http://" not in done.stdout + done.stderr  # nobody is sent to the program that has it
+
+
+def test_port_0_takes_a_free_one_and_says_which():
+    server = subprocess.Popen(
+        [sys.executable, "-m", "alsohere", "demo", "--no-open", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        said = next(line for line in server.stdout if "Open two tabs" in line)
+        assert ask(said.split()[-1].rstrip("/"), "/livez").status == 200
+    finally:
+        server.terminate()
+        server.communicate(timeout=10)
 
 
 def test_an_address_of_another_machine_is_said_in_one_sentence():

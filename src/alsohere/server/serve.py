@@ -56,6 +56,7 @@ def serve(
     port: int,
     *,
     prepare: Callable[[], None],
+    ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until a signal.
 
@@ -63,12 +64,15 @@ def serve(
         app, node, find_engine, config: what is served.
         host, port: where.
         prepare: called once the port is ours, before anybody is served.
+        ready: called after that, with the address; where the port was 0, with the one that was free.
 
     Raises:
         ConfigError: the port is taken, the address is not this machine's, or what `prepare` raises.
     """
     listener = listen(host, port)
     prepare()
+    if ready is not None:
+        ready(address(host, listener.getsockname()[1]))
     options: dict[str, Any] = {
         "http": factory(find_engine, config.connections + 1000, config.outbox_age_s),
         "loop": "uvloop" if _has_uvloop() else "asyncio",
@@ -100,6 +104,11 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(2_500, 200, 1)
+
+
+def address(host: str, port: int) -> str:
+    """The URL of a server that listens there."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:
