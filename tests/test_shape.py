@@ -65,6 +65,13 @@ def test_no_file_is_over_600_lines_and_those_over_350_are_named_in_the_architect
     assert not missing, f"say in ARCHITECTURE.md why these are that long: {missing}"
 
 
+@pytest.mark.parametrize("folder", ["tests", "bench", "examples", "js/src", "js/test"])
+def test_nor_is_a_file_that_is_not_shipped(folder: str):
+    own = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".ts"} and "node_modules" not in path.parts]
+    assert own
+    assert not [path.name for path in own if lines_of(path) > MOST_LINES]
+
+
 def test_the_median_function_has_at_most_8_lines():
     assert median(BODIES.values()) <= 8
 
