@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -121,5 +123,17 @@ def test_an_address_of_another_machine_is_said_in_one_sentence():
     assert "Traceback" not in done.stderr
 
 
-def run(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *args], capture_output=True, text=True, timeout=20, check=False)
+def test_a_database_that_can_never_be_used_is_said_in_one_sentence(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("These are notes.\n" * 100)
+    for name, said in (("notes.txt", "no SQLite database"), ("missing/alsohere.db", "there is no directory")):
+        done = run(
+            "-m", "alsohere", "serve", "--dev", "--port", "0", env={"ALSOHERE_DATABASE_URL": f"sqlite:///{tmp_path / name}"}
+        )
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr  # and not that presence goes on
+        assert said in done.stderr
+
+
+def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *args], env=os.environ | (env or {}), capture_output=True, text=True, timeout=20, check=False
+    )

@@ -47,21 +47,24 @@ class Owner:
         self.writes = 0
         """Statements that were not queries, so far."""
 
-    def connection(self) -> Connection:
+    def connection(self, *, starting: bool = False) -> Connection:
         """The open connection; opens it if need be.
+
+        Args:
+            starting: nothing runs before there is one, so a ConfigError is the caller's to say, and not the log's.
 
         Raises:
             Unavailable: the database cannot be reached or belongs to another server.
             ConfigError: with these settings it never will.
         """
         if self._connection is None:
-            self._connection = self._open()
+            self._connection = self._open(starting=starting)
             self.opened += 1
             self._failure = None
             self._state(up=True)
         return self._connection
 
-    def _open(self) -> Connection:
+    def _open(self, *, starting: bool) -> Connection:
         if self._failure is not None and time.monotonic() - self._failure[0] < AGAIN_S:
             raise self._failure[1]
         connection: Connection | None = None
@@ -75,10 +78,11 @@ class Owner:
                     connection.execute(PROOF)  # a full disk can be opened all the same
         except (AlsoHereError, sqlalchemy.exc.DBAPIError, OSError) as error:
             self._discard(connection)
-            if isinstance(error, ConfigError) and self._claim is not None:
+            known = _known(error)
+            if isinstance(known, ConfigError) and self._claim is not None:
                 self._claim.release(None)  # alsohere migrate may need it
-            self._state(up=False, why=reason(error))
-            known = error if isinstance(error, AlsoHereError) else Unavailable(BROKEN)
+            if not (starting and isinstance(known, ConfigError)):
+                self._state(up=False, why=reason(error))
             self._failure = time.monotonic(), known
             raise known from None
         return connection
@@ -128,6 +132,15 @@ class Owner:
         elif not up and self.up is not False:
             log.error("the database cannot be used; presence goes on: %s", why)
         self.up, self.why = up, why
+
+
+def _known(error: BaseException) -> AlsoHereError:
+    """What an opening that failed is called; waiting helps against most of it."""
+    if isinstance(error, AlsoHereError):
+        return error
+    if getattr(getattr(error, "orig", None), "sqlite_errorname", None) == "SQLITE_NOTADB":
+        return ConfigError("database_url: the file is there and is no SQLite database; move it away, or name another file")
+    return Unavailable(BROKEN)
 
 
 def reason(error: BaseException) -> str:

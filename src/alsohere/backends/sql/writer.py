@@ -116,7 +116,7 @@ class Writer:
         """
         assert self._thread is None
         try:
-            self._owner.connection()
+            self._owner.connection(starting=True)
         except Unavailable:
             log.info("the server starts without the database, and keeps trying")
 
