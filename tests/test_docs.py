@@ -289,6 +289,13 @@ def test_no_file_names_a_package_registry_or_a_place_on_somebodys_machine():
             assert not [word for word in FOREIGN if word in text], name_of(path)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_nothing_is_installed_from_an_index_while_it_is_on_none(page: Path):
+    assert "It is not on a package index yet." in (ROOT / "README.md").read_text(), "then the pages may say so"
+    installed = " ".join(re.findall(r"(?:pip install|npm install|uvx) ([^`\n]*)", page.read_text())).split()
+    assert "alsohere" not in {word.strip("'\"`").partition("[")[0] for word in installed}
+
+
 def test_no_file_tells_how_it_came_to_be():
     pattern = re.compile(r"\bissues? #?\d|\bissue number\b|" + "../sha" + r"red\b", re.IGNORECASE)
     for path in tracked_files():
