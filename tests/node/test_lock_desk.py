@@ -49,6 +49,16 @@ def test_wrong_holder_and_wrong_fence_change_nothing() -> None:
     assert held(ann)["fence"] == fence
 
 
+def test_a_place_in_the_queue_is_given_back_whatever_fence_was_the_last() -> None:
+    """A page that let go before it heard that the lock was lost must not wait for it unasked."""
+    world = World()
+    ann, bob = world.client("ann"), world.client("bob")
+    fence = held(ann)["fence"]
+    bob.call("lock:acquire", {"lock": "doc:1"})
+    assert bob.call("lock:release", {"lock": "doc:1", "fence": fence}) == {"ok": True}
+    assert held(ann)["waiting"] == 0
+
+
 def test_refresh_keeps_the_lock_and_its_fence() -> None:
     """L6."""
     world = World()
