@@ -97,6 +97,8 @@ def test_check_refuses_what_serve_refuses():
 def test_a_name_in_the_file_that_nobody_reads_is_answered_too(tmp_path: Path):
     (tmp_path / ".env").write_text("ALSOHERE_SECRT=x\n")
     assert "risky: ALSOHERE_SECRT is not a setting of alsohere; did you mean ALSOHERE_SECRET?" in call("check").output
+    # What is wrong besides hides no name that is none.
+    assert call("check", status=1, ALSOHERE_TICK_S="100").output.startswith("risky: ALSOHERE_SECRT")
 
 
 PROVIDER = {"ALSOHERE_TOKEN_ISSUER": "https://login.example"}

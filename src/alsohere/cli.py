@@ -150,7 +150,8 @@ def conformance_server(port: int, *, eio3: bool) -> None:
 @main.command()
 def check() -> None:
     """Read the configuration; say what is wrong (exit status 1) and what is risky."""
-    unknown = unknown_variables(variables())
+    for warning in unknown_variables(variables()):
+        click.echo(f"risky: {warning}")
     try:
         config = Config.load()
         AlsoHere(config)
@@ -158,7 +159,7 @@ def check() -> None:
         raise _wrong(error) from None
     if config.workers > 1:
         raise _wrong(ONE_PROCESS)
-    for warning in [*unknown, *problems(config)]:
+    for warning in problems(config):
         click.echo(f"risky: {warning}")
     _check_database(config)
     click.echo("The configuration can be used.")
