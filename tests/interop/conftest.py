@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from interop.clients import NODE, TRANSPORTS, Client, Driver, NodeDriver, PythonDriver
 from interop.protocol import ENGINE, SOCKET, Endpoint
+from support.packages import install
 from support.servers import ServerProcess, hypercorn, stop_all, uvicorn
 
 TESTS = Path(__file__).parent.parent
@@ -31,11 +31,9 @@ _names = itertools.count(1)
 @pytest.fixture(scope="session")
 def node_packages() -> None:
     """Both versions of socket.io-client, installed from the lock if they are not, or if it has changed since."""
-    lock, installed = NODE / "package-lock.json", NODE / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        npm = shutil.which("npm")
-        assert npm, "Node 20 with npm is needed for the interop tests"
-        subprocess.run([npm, "ci", "--silent"], cwd=NODE, check=True, timeout=300)
+    npm = shutil.which("npm")
+    assert npm, "Node 20 with npm is needed for the interop tests"
+    install(NODE, npm)
 
 
 @pytest.fixture(scope="session", params=[*VERSIONS, "python-socketio"])
