@@ -96,7 +96,7 @@ def _calm_collector() -> None:
 
     A connection is thirty objects that live for hours. At its default the collector walks over all of the young ones every 700
     allocations, which is every twentieth connect, and over them again with those of ten such walks. What it is looking for is
-    somebody else's: a session leaves it nothing. More at a time would no longer be in the processor's cache.
+    somebody else's: a session leaves it next to nothing. More at a time would no longer be in the processor's cache.
     Of ten thousand connects all are walked over once, and no more. But what an application leaves in cycles that outlive a walk
     waits for the next of the middle ones: at half a million objects that is tens of megabytes, at five million hundreds.
     Only done here, where the process is ours.
