@@ -237,10 +237,11 @@ def test_h69_numbers_that_are_too_large(bystander: Bystander, command: str, numb
 
 
 @apps
+@pytest.mark.parametrize("event", ["echo", "unknown"])
 @pytest.mark.parametrize("number", ["1e999", "1" * 5000], ids=["1e999", "5000"])
-def test_h69_numbers_that_are_too_large_for_a_handler(bystander: Bystander, number: str) -> None:
+def test_h69_numbers_that_are_too_large_whoever_would_read_them(bystander: Bystander, number: str, event: str) -> None:
     with bystander.attacker() as client:
-        client.send(f'427["echo",{number}]')
+        client.send(f'427["{event}",{number}]')
         assert client.closed() == (4400, "")
 
 

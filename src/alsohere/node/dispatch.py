@@ -71,6 +71,7 @@ class Dispatch:
         handler = node.hooks.namespaces[connection.namespace].events.get(event.name)
         answer = Answer(node, connection, event.ack_id)
         if handler is None:
+            _check_readable(event)
             answer.refused(BadRequest("No handler for this event; see docs/reference/events.md.", code="unknown_event"))
             return None
         node.metrics.commands["custom"] += 1
@@ -181,6 +182,13 @@ class Dispatch:
         future = self._calls.get(peer.connection(event.namespace), {}).get(event.ack_id)
         if future is not None and not future.done():
             future.set_result(event.args)
+
+
+def _check_readable(event: EventReceived | BinaryEventReceived) -> None:
+    """PacketError for what nobody can read, also if nobody wants to."""
+    if isinstance(event, EventReceived):
+        for arg in event.args:
+            socketio.decode_value(arg)
 
 
 def _acknowledge(answer: Answer, result: Any) -> None:
