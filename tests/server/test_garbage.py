@@ -30,6 +30,10 @@ async def left(_):
 async def kick(conn):
     await here.kick(conn.user.id)
 
+@here.on("release")
+async def release(conn):
+    await conn.release("/a")
+
 @here.on("ask")
 async def ask(conn):
     await conn.call("hello")
@@ -82,6 +86,11 @@ def asked(server: ServerProcess) -> None:
         assert client.receive() == '421["hello"]'
 
 
+def denied(server: ServerProcess) -> None:
+    with joined(server.url) as client:
+        assert client.call("release")["error"]["code"] == "not_holder"
+
+
 def polling(server: ServerProcess) -> None:
     client = PollingClient(server).handshake().join("visitor-0001")
     client.call("room:enter", {"room": "/a"})
@@ -113,7 +122,9 @@ def upgraded(server: ServerProcess) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("come_and_go", [closed, broken, dismissed, wrong, asked, polling, polling_twice, refused, upgraded])
+@pytest.mark.parametrize(
+    "come_and_go", [closed, broken, dismissed, denied, wrong, asked, polling, polling_twice, refused, upgraded]
+)
 def test_nothing_of_it_waits_for_the_garbage_collector(server: ServerProcess, come_and_go: Callable[[ServerProcess], None]):
     with joined(server.url, visitor="visitor-who-asks") as asker:
         wait_for(lambda: asker.call("left") == 2, what="an idle server")  # itself, a session and a connection

@@ -20,15 +20,16 @@ async def outcome_of(begin: Callable[[Callable[[T | Refusal], None]], None]) -> 
     Raises:
         Refusal: if it is called with one.
     """
-    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    outcome = await _outcome_of(begin)
+    try:
+        if isinstance(outcome, Refusal):
+            raise outcome.with_traceback(None)  # that of where it was made knows who asked, as this frame does
+        return outcome
+    finally:
+        del outcome  # it knows this frame: if that knew it too, all who wait were left to the garbage collector
 
-    def done(result: T | Refusal) -> None:
-        if future.done():
-            return  # who waited has given up
-        if isinstance(result, Refusal):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
 
-    begin(done)
+async def _outcome_of(begin: Callable[[Callable[[T | Refusal], None]], None]) -> T | Refusal:
+    future: asyncio.Future[T | Refusal] = asyncio.get_running_loop().create_future()
+    begin(lambda outcome: None if future.done() else future.set_result(outcome))  # done: who waited has given up
     return await future

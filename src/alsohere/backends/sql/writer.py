@@ -170,13 +170,16 @@ class Writer:
     # -- On the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            batch, more = self._take()
-            if batch or self._owner.up is not True:
-                self._execute(batch)
-            if not more:
-                break
+        while self._turn():
+            pass
         self._owner.close()
+
+    def _turn(self) -> bool:
+        """One batch, and whether there will be more. Between two of them nothing of the last is kept: it leads to who asked."""
+        batch, more = self._take()
+        if batch or self._owner.up is not True:
+            self._execute(batch)
+        return more
 
     def _take(self) -> tuple[list[Entry], bool]:
         """All that waits, and whether there will be more."""
