@@ -134,9 +134,11 @@ def test_a_file_that_is_read_by_another_program_is_written_all_the_same(tmp_path
 
 
 @pytest.fixture(scope="module")
-def own_postgres() -> Postgres:
+def own_postgres() -> Iterator[Postgres]:
     """One that may be stopped."""
-    return Postgres()
+    server = Postgres()
+    yield server
+    server.remove()
 
 
 def test_a_postgresql_that_stops_and_comes_back(own_postgres: Postgres, client: Any):

@@ -48,6 +48,10 @@ class Postgres:
         self._control("-o", f'-h "" -k {folder}', "-l", str(self._server.log), "start")
         self._server._postmaster_info = PostmasterInfo.read_from_pgdata(self._server.pgdata)  # whom to stop in the end
 
+    def remove(self) -> None:
+        """End it for good."""
+        self._server.cleanup()
+
     def _control(self, *arguments: str) -> None:
         pg_ctl(["-w", *arguments], pgdata=self._server.pgdata, user=self._server.system_user, timeout=30)
 
@@ -56,6 +60,12 @@ class Postgres:
 def postgres() -> Postgres:
     """The server that tests share."""
     return Postgres()
+
+
+def end() -> None:
+    """Stop the server that tests share, if there is one, and remove it."""
+    if postgres.cache_info().currsize:
+        postgres().remove()
 
 
 def new_database(kind: str, folder: Path) -> str:
