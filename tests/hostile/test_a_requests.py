@@ -79,13 +79,44 @@ def test_h05_guessed_sids(server: ServerProcess, bystander: Bystander) -> None:
     assert all(client.post("1").status == 200 for client in clients)
 
 
-def test_h06_a_fixed_sid_is_not_taken(server: ServerProcess, bystander: Bystander) -> None:
-    """It is never adopted. To ignore it and begin a session is not possible: a GET with a sid cannot be told from the poll of a session
-    that is over, which the protocol's own test suite wants answered 400.
-    """
-    assert fetch(server, f"{ENDPOINT}?EIO=4&transport=polling&sid=chosen-by-the-client").code == UNKNOWN_SID
-    with RawClient(server.url, query="EIO=4&transport=websocket&x=chosen-by-the-client").handshake() as client:
-        assert client.open["sid"] != "chosen-by-the-client"
+CHOSEN = "chosen-by-the-client"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("&x=" + CHOSEN, {}),
+        ("&SID=" + CHOSEN, {}),
+        ("&session_id=" + CHOSEN, {}),
+        ("", {"Cookie": f"io={CHOSEN}; sid={CHOSEN}"}),
+        ("", {"Sid": CHOSEN}),
+    ],
+    ids=["query", "capitals", "other-name", "cookie", "header"],
+)
+def test_h06_a_sid_that_comes_with_a_handshake(
+    server: ServerProcess, bystander: Bystander, query: str, headers: dict[str, str]
+) -> None:
+    """It is ignored: the server makes its own. A handshake is a request without the parameter `sid`; one with it is H04's."""
+    clients = [PollingClient(server, query, **headers).handshake() for _ in range(2)]
+    with RawClient(server.url, query=f"EIO=4&transport=websocket{query}", additional_headers=headers).handshake() as socket:
+        sids = {CHOSEN, socket.open["sid"], *(client.sid for client in clients)}
+    assert len(sids) == 4
+    assert all(client.post("1").status == 200 for client in clients)
+
+
+def test_h06_a_sid_that_comes_with_a_connect(server: ServerProcess, bystander: Bystander) -> None:
+    """What a client says of itself neither chooses the sid of its connection nor brings back another's."""
+    auth = {"visitor": "attacker-0001", "sid": CHOSEN, "pid": CHOSEN, "offset": "0"}
+    with RawClient(server.url).handshake() as first, RawClient(server.url).handshake() as second:
+        sids = {sid for client in (first, second) for sid in (client.open["sid"], client.join(auth).sid)}
+    assert len(sids | {CHOSEN}) == 5
+
+
+def test_h06_a_sid_of_the_client_begins_nothing(server: ServerProcess, bystander: Bystander) -> None:
+    client = PollingClient(server)
+    client.sid = CHOSEN
+    for _ in range(2):
+        assert (client.get().code, client.post("40").code) == (UNKNOWN_SID, UNKNOWN_SID)
 
 
 def test_h07_a_sid_with_other_credentials(server: ServerProcess, bystander: Bystander) -> None:

@@ -165,11 +165,12 @@ class PollingClient:
 
     Args:
         server: whom to call.
+        query: what else stands in the query, from its `&` on.
         headers: of every request.
     """
 
-    def __init__(self, server: ServerProcess, **headers: str) -> None:
-        self._server = server
+    def __init__(self, server: ServerProcess, query: str = "", **headers: str) -> None:
+        self._query = query
         self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
         self._line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         self.sid = ""
@@ -191,7 +192,7 @@ class PollingClient:
     @property
     def target(self) -> str:
         """Path and query of this session."""
-        return f"{ENDPOINT}?EIO=4&transport=polling" + (f"&sid={self.sid}" if self.sid else "")
+        return f"{ENDPOINT}?EIO=4&transport=polling{self._query}" + (f"&sid={self.sid}" if self.sid else "")
 
     def get(self) -> Answer:
         """Poll."""

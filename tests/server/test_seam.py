@@ -179,6 +179,22 @@ def test_picows_hands_over_every_frame_as_it_came(line: tuple[socket.socket, soc
     ]
 
 
+def test_picows_asks_its_logger_before_it_refuses_a_length(line: tuple[socket.socket, socket.socket]):
+    """Where `_SILENCE` chooses 1009 instead of 1002."""
+    here, there = line
+
+    async def run() -> None:
+        protocol = of_a_server(Listener())
+        await taken_over(here, protocol)
+        there.sendall(b"\x81\xff" + (1 << 63).to_bytes(8, "big"))
+        await until(lambda: protocol.transport.is_close_frame_sent, f"{PICOWS}: it lets any length pass")
+
+    with uvloop_runner() as runner:
+        runner.run(run())
+        (close,) = frames(there, 1)
+    assert close.data[:2] == (1009).to_bytes(2, "big"), f"{PICOWS}: a refused length is closed with {close.data!r}"
+
+
 def test_picows_has_the_callbacks_that_flow_control_needs():
     for name in ("pause_writing", "resume_writing", "on_ws_connected", "on_ws_frame", "on_ws_disconnected"):
         assert callable(getattr(picows.WSListener, name, None)), f"{PICOWS}: WSListener.{name}"

@@ -12,10 +12,19 @@ Rejected: uvicorn's `ws=` class. It is given no path to choose by, and the whole
 from __future__ import annotations
 
 import asyncio
+import sys
 from http import HTTPStatus
 from typing import Any
 
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeResponseWithListener
+from picows import (
+    WSAutoPingStrategy,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSProtocolError,
+    WSTransport,
+    WSUpgradeResponseWithListener,
+)
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # see "The seam"
 
 from alsohere.errors import CloseCode, Disconnect, PacketError
@@ -38,6 +47,8 @@ READ_BUFFER_BYTES = 2048
 LINGER_S = 1.0
 _SENT_AWAY = frozenset({CloseCode.FORBIDDEN, CloseCode.RATE})
 
+_BAD_LENGTH = "Received frame with invalid 64-bit payload length"  # in picows' words
+
 
 class _Silence:
     """A logger for picows, which otherwise makes one per connection."""
@@ -48,7 +59,17 @@ class _Silence:
     def _ignore(self, *_: object, **__: object) -> None:
         return
 
-    log = debug = info = warning = error = exception = _ignore
+    def error(self, *_: object) -> None:
+        """A frame was refused: a length of 2^63 and more is too large, as 2^63 - 1 is.
+
+        picows logs what it has caught, then closes with its `args`: here the code can still be chosen. It says the same of a
+        64-bit length for which fewer bytes would do, which therefore is told 1009 too.
+        """
+        fault = sys.exception()
+        if isinstance(fault, WSProtocolError) and fault.args[1] == _BAD_LENGTH:
+            fault.args = (int(CloseCode.TOO_BIG), _BAD_LENGTH)
+
+    log = debug = info = warning = exception = _ignore
 
 
 _SILENCE = _Silence()
