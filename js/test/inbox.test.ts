@@ -140,6 +140,22 @@ test("what the page before has not sent, the next one of the same user sends", a
   assert.deepEqual([...kept.keys()], ["alsohere.inbox.ben.before"]);
 });
 
+test("what waits for another mark's answer is sent when the page goes, and kept until it is answered", async () => {
+  const [channel, inbox, store] = await opened();
+  inbox.mark({ all: true, as: "seen" });
+  await settled();
+  inbox.mark({ ids: [2], as: "read" });
+  await settled();
+  assert.deepEqual(marks(channel), [{ as: "seen", up_to: 2 }]);
+  channel.sent = channel.sent.filter(({ event }) => event === "inbox:mark");
+  store.page.hide();
+  assert.deepEqual(marks(channel), [{ as: "seen", up_to: 2 }, { as: "read", ids: [2] }]);
+  assert.equal(inbox.getSnapshot().unsent, 2);
+  channel.disconnect();
+  store.page.hide();
+  assert.equal(marks(channel).length, 2);
+});
+
 test("somebody else's marks are not sent", async () => {
   const [channel, inbox] = await opened();
   channel.disconnect();

@@ -158,6 +158,7 @@ class SimulatedClient:
             ack_id = int(text[2:at])
             assert ack_id not in self.acks, "acknowledged twice (S2)"
             self.acks[ack_id] = json.loads(text[at:])
+            self.answered(ack_id)
         elif text.startswith("42"):
             name, *args = json.loads(text[text.index("[") :])  # behind an ack id, if an answer is wanted
             self.events.append((name, args))
@@ -168,6 +169,9 @@ class SimulatedClient:
 
     def heard(self, name: str, args: list[Any]) -> None:
         """For clients that keep a copy."""
+
+    def answered(self, ack_id: int) -> None:
+        """For those too: `acks` has it."""
 
     # -- What a client does ------------------------------------------------------------------------------------------
 

@@ -152,6 +152,12 @@ export class Inboxes {
     });
   }
 
+  /** The page is going away, and what waits for the answer to another mark would go with the next page that has an inbox. It may still do so. */
+  hide(): void {
+    if (!this.#known || !this.channel.connected) return;
+    for (const marking of this.#letters.queue.slice(Number(this.#sending))) this.channel.emit("inbox:mark", marking);
+  }
+
   #begin(): void {
     this.#line++;
     this.#known = this.#sending = false;

@@ -45,6 +45,8 @@ export interface Part {
   lost?(): void;
   /** The connection is somebody's; `again`: it was somebody else's. */
   renamed?(selfId: string, again: boolean): void;
+  /** The page is going away: last chance to send. */
+  hide?(): void;
 }
 
 export class PresenceStore {
@@ -114,7 +116,7 @@ export class PresenceStore {
         this.#automatic = status;
         if (this.#status !== before) this.#sendStatus();
       },
-      hide: () => this.#rooms.hide(),
+      hide: () => this.#parts.forEach((part) => part.hide?.()),
       show: () => this.#rooms.show(),
     };
   }
