@@ -473,16 +473,20 @@ class AlsoHere(Namespace, Messages):
         where = host or self.config.host, self.config.port if port is None else port
         serve(self, self.node, self.find_engine, self.config, *where, prepare=self._stores.prove, ready=ready)
 
-    def find_engine(self, path: str) -> Engine | None:
+    def find_engine(self, path: str, query: bytes = b"") -> Engine | None:
         """The Engine.IO endpoint of a path, if it is one of ours.
 
         Args:
             path: below the mount point, with the `path` that this object was given.
+            query: as it came: what speaks Engine.IO to that very path is ours too.
         """
         if not path.startswith(self.path):
             return None
         inner = path[len(self.path) :]
-        return self.engines.get(inner) or self.engines.get(inner + "/")
+        engine = self.engines.get(inner) or self.engines.get(inner + "/")
+        if engine is None and inner in ("", "/") and b"EIO=" in query:
+            return self.engines["/socket.io/"]  # mounted at the very path that the client was given
+        return engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -490,7 +494,7 @@ class AlsoHere(Namespace, Messages):
             await self._serve_lifespan(scope, receive, send)
             return
         path = inner_path(scope)
-        engine = self._engine_of(scope, path)
+        engine = self.find_engine(path, scope.get("query_string", b""))
         if engine is not None:
             await (serve_websocket if scope["type"] == "websocket" else serve_engine)(engine, scope, receive, send)
         elif self._is_ours(scope, path):
@@ -499,12 +503,6 @@ class AlsoHere(Namespace, Messages):
             await self._app(scope, receive, send)
         else:
             await self._not_found(scope, receive, send, path)
-
-    def _engine_of(self, scope: Scope, path: str) -> Engine | None:
-        engine = self.find_engine(path)
-        if engine is None and path in (self.path, self.path + "/") and b"EIO=" in scope.get("query_string", b""):
-            return self.engines["/socket.io/"]  # mounted at the very path that the client was given
-        return engine
 
     def _below(self, scope: Scope, path: str) -> Scope:
         return {**scope, "path": path[len(self.path) :] or "/", "root_path": ""}

@@ -149,6 +149,26 @@ def test_h53_a_reset_in_the_middle_of_a_frame(server: ServerProcess, bystander: 
     wait_for(lambda: process.files() <= before, what="the file to be closed")
 
 
+@pytest.mark.parametrize("path", ["/socket.io", "/"])
+@pytest.mark.parametrize(
+    ("attack", "codes"),
+    [
+        (FORBIDDEN["length-in-too-many-bytes"], (1002,)),
+        (frame(TEXT, b"4", fin=False) + frame(CONTINUATION, b"", fin=False) * 64, (1009,)),
+        (frame(PING, b"x" * 125) * (5 * PACKET_BURST), (1008, RESET)),
+    ],
+    ids=["length", "fragments", "pings"],
+)
+def test_h44_to_h48_hold_wherever_a_websocket_is_let_in(
+    server: ServerProcess, bystander: Bystander, path: str, attack: bytes, codes: tuple[int, ...]
+) -> None:
+    """uvicorn has WebSockets of its own, for those of a wrapped application; ours never are among them."""
+    with Line(server) as line:
+        line.upgrade(path=path).join("attacker-0001")
+        line.send(attack)
+        assert line.closed() in codes
+
+
 def _code(code: int) -> bytes:
     return code.to_bytes(2, "big")
 

@@ -86,11 +86,11 @@ class Line:
 
     # -- WebSocket ---------------------------------------------------------------------------------------------------
 
-    def upgrade(self, query: str = "EIO=4&transport=websocket", headers: str = "") -> Line:
+    def upgrade(self, query: str = "EIO=4&transport=websocket", headers: str = "", path: str = ENDPOINT) -> Line:
         """Become a WebSocket."""
         key = base64.b64encode(os.urandom(16)).decode()
         head = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{headers}"
-        self.request(f"GET {ENDPOINT}?{query}", head)
+        self.request(f"GET {path}?{query}", head)
         while b"\r\n\r\n" not in self._read:
             got = self.socket.recv(65536)
             assert got, self._read

@@ -81,8 +81,8 @@ class Watch:
 class HttpProtocol(HttpToolsProtocol):
     """One HTTP connection. Made by `factory`, which gives the class what it shares."""
 
-    find_engine: Callable[[str], Engine | None]
-    """The engine of a path, if it is ours."""
+    find_engine: Callable[[str, bytes], Engine | None]
+    """The engine of a path and query, if it is ours."""
     heads: Watch
     """For the rest of a request head."""
     stalls: Watch
@@ -199,7 +199,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._bad_status:
             return  # and data_received refuses it
         path, _, query = self.url.partition(b"?")
-        engine = self.find_engine(path.decode("latin-1"))
+        engine = self.find_engine(path.decode("latin-1"), query)
         if engine is None:
             self.heads.remove(self)
             super().handle_websocket_upgrade()
@@ -258,11 +258,13 @@ def _websocket_key(handshake: Handshake) -> bytes:
     return key.encode()
 
 
-def factory(find_engine: Callable[[str], Engine | None], max_connections: int, stall_timeout_s: float) -> type[asyncio.Protocol]:
+def factory(
+    find_engine: Callable[[str, bytes], Engine | None], max_connections: int, stall_timeout_s: float
+) -> type[asyncio.Protocol]:
     """The protocol class of one server, to be given to uvicorn as `http=`.
 
     Args:
-        find_engine: the engine of a path, if it is ours.
+        find_engine: the engine of a path and query, if it is ours.
         max_connections: how many connections of HTTP there may be.
         stall_timeout_s: how long a response may wait for its client to read.
     """

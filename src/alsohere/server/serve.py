@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
 def serve(
     app: App,
     node: Node,
-    find_engine: Callable[[str], Engine | None],
+    find_engine: Callable[[str, bytes], Engine | None],
     config: Config,
     host: str,
     port: int,
