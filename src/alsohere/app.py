@@ -28,12 +28,22 @@ from alsohere.node.clock import Pulse, SystemClock
 from alsohere.node.hooks import Handler, Hooks, NamespaceHooks, check_event, check_handled
 from alsohere.node.node import Node
 from alsohere.server.access import Access
-from alsohere.server.asgi import App, Receive, Scope, Send, inner_path, refuse_websocket, serve_engine, serve_websocket
+from alsohere.server.asgi import (
+    App,
+    Receive,
+    Scope,
+    Send,
+    inner_path,
+    is_as_sent,
+    refuse_websocket,
+    serve_engine,
+    serve_websocket,
+)
 from alsohere.server.auth import IdentityRule, Tokens
 from alsohere.server.carriers import carriers_of
 from alsohere.server.channels_api import channels_endpoints
 from alsohere.server.engine import Engine
-from alsohere.server.http_api import HttpApi
+from alsohere.server.http_api import ApiRoute, HttpApi
 from alsohere.server.inbox_api import inbox_endpoints
 from alsohere.server.lock_api import lock_endpoints
 from alsohere.server.offline import OfflineDelivery
@@ -494,7 +504,7 @@ class AlsoHere(Namespace, Messages):
             await self._serve_lifespan(scope, receive, send)
             return
         path = inner_path(scope)
-        engine = self.find_engine(path, scope.get("query_string", b""))
+        engine = self.find_engine(path, scope.get("query_string", b"")) if is_as_sent(scope, path) else None
         if engine is not None:
             await (serve_websocket if scope["type"] == "websocket" else serve_engine)(engine, scope, receive, send)
         elif self._is_ours(scope, path):
@@ -511,7 +521,12 @@ class AlsoHere(Namespace, Messages):
         if scope["type"] != "http" or not (path + "/").startswith(self.path + "/"):
             return False
         below = self._below(scope, path)
-        return any(route.matches(below)[0] is not Match.NONE for route in self._router.routes)
+        sent = is_as_sent(scope, path)
+        return any(
+            # What the HTTP API is asked for may have escapes in it, and it reads them itself.
+            (sent or isinstance(route, ApiRoute)) and route.matches(below)[0] is not Match.NONE
+            for route in self._router.routes
+        )
 
     async def _not_found(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         hint = f"There is nothing at {path[:200]!r}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hostile.bystander import ROOM, Bystander, Process
-from hostile.conftest import ENVIRONMENT
+from hostile.conftest import COMMANDS, ENVIRONMENT
 from hostile.marks import native
 from hostile.wire import CLOSE, ENDPOINT, Line, fetch, frame
 from support.servers import ServerProcess, wait_for
@@ -161,6 +161,12 @@ def test_h23_an_old_version_is_told_which_one_would_do(server: ServerProcess, by
         ("//livez", 404),
         ("/socket.io/../livez", 404),
         ("/%2e%2e/livez", 404),
+        ("/%6civez", 404),
+        ("/%6detrics", 404),
+        ("/alsohere%2ejs", 404),
+        ("/socket%2eio/?EIO=4&transport=polling", 404),
+        ("/socket.io%2f?EIO=4&transport=polling", 404),
+        ("/api/v1/%6fnline", 404),
         ("/socket.io/%2e%2e/livez", 404),
         ("http://evil.example/livez", 200),
         ("http://evil.example", 400),
@@ -178,6 +184,15 @@ def test_h29_paths_are_taken_as_they_are(server: ServerProcess, bystander: Bysta
         assert answer.status == status
         assert "location" not in answer.headers
         assert b"evil.example" not in answer.body or target.startswith("http://")
+
+
+def test_h29_websockets_at_paths_that_are_not_ours() -> None:
+    """On a server of its own: uvicorn logs each of them as an error."""
+    with ServerProcess(*COMMANDS["native"], env=ENVIRONMENT) as server:
+        for path in ("/socket%2eio/", "/%73ocket.io/", "/socket.io%2f", "//socket.io/", "/%2f", "http://evil.example/socket.io/"):
+            answer = fetch(server, f"{path}?EIO=4&transport=websocket", "GET", UPGRADE + KEY + VERSION)
+            assert (path, answer.status) == (path, 404)
+            assert "location" not in answer.headers
 
 
 def test_h29_paths_of_the_sample_site() -> None:

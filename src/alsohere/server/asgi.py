@@ -41,6 +41,20 @@ def inner_path(scope: Scope) -> str:
     return path or "/"
 
 
+def is_as_sent(scope: Scope, path: str) -> bool:
+    """Whether the client has sent this path as it stands, and not in escapes that the server has decoded.
+
+    A proxy in front that keeps clients from a path may compare what they send: `/%6detrics` must not be `/metrics`.
+
+    Args:
+        scope: the request; servers may leave out what was sent.
+        path: below the mount point, decoded.
+    """
+    raw: bytes = scope.get("raw_path") or b""
+    sent = raw.partition(b"?")[0].rstrip(b"/")  # where the mount point itself is asked for, what is below it is `/`
+    return not raw or sent.endswith(path.rstrip("/").encode(errors="replace"))
+
+
 async def serve_engine(engine: Engine, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request to an Engine.IO endpoint."""
     request = _request(scope, secure=scope.get("scheme") == "https")
