@@ -52,8 +52,8 @@ def test_h03_bad_methods_of_a_session(server: ServerProcess, bystander: Bystande
 
 @pytest.mark.parametrize(
     "sid",
-    ["x", "", "__proto__", "a" * 3000, "a%0d%0ab", "a%00b", "%f0%9f%98%80", "..%2f..%2f", "a" * 64, "%"],
-    ids=["short", "empty", "proto", "long", "newline", "nul", "emoji", "path", "longest", "percent"],
+    ["x", "", "__proto__", "a" * 3000, "a" * 7000, "a%0d%0ab", "a%00b", "%f0%9f%98%80", "..%2f..%2f", "a" * 64, "%"],
+    ids=["short", "empty", "proto", "long", "longer", "newline", "nul", "emoji", "path", "longest", "percent"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_h04_unknown_sids(server: ServerProcess, bystander: Bystander, sid: str, method: str) -> None:
@@ -62,7 +62,10 @@ def test_h04_unknown_sids(server: ServerProcess, bystander: Bystander, sid: str,
 
 
 def test_h04_a_sid_of_100_kb(server: ServerProcess, bystander: Bystander) -> None:
-    assert fetch(server, f"{ENDPOINT}?EIO=4&transport=polling&sid={'a' * 100_000}").status in (400, 414)
+    """Ours looks at no URL of that length (H21); of other servers some do."""
+    answer = fetch(server, f"{ENDPOINT}?EIO=4&transport=polling&sid={'a' * 100_000}")
+    assert answer.status in (400, 414)
+    assert answer.code in (UNKNOWN_SID, None)
 
 
 def test_h05_guessed_sids(server: ServerProcess, bystander: Bystander) -> None:

@@ -75,7 +75,9 @@ def test_a_transport_that_is_switched_off_is_unknown():
     assert refused(b"EIO=4&transport=polling", transports=("websocket",)).code == UNKNOWN_TRANSPORT
 
 
-@pytest.mark.parametrize("sid", [b"", b"a" * 65, b"a" * 3000, b"a%0d%0ab", b"%00", b"%c3%a9", b"\xc3\xa9", b"a%7fb"])
+@pytest.mark.parametrize(
+    "sid", [b"", b"a" * 65, b"a" * 3000, b"a" * 5000, b"a" * 100_000, b"a%0d%0ab", b"%00", b"%c3%a9", b"\xc3\xa9", b"a%7fb"]
+)
 def test_what_cannot_be_a_session_id_is_answered_like_an_unknown_one(sid: bytes):
     error = refused(b"EIO=4&transport=polling&sid=" + sid)
     assert json.loads(error.body()) == {"code": UNKNOWN_SID, "message": "Session ID unknown"}

@@ -77,7 +77,8 @@ def read_query(
         EngineError: unsupported version, unknown transport, or a sid that cannot be one.
     """
     if len(query) > MAX_QUERY_BYTES:
-        raise EngineError(BAD_REQUEST, "Query too long")
+        # What cannot be a sid is answered as an unknown one, however long it is.
+        raise unknown_sid() if b"&sid=" in b"&" + query else EngineError(BAD_REQUEST, "Query too long")
     values: dict[bytes, bytes] = {}
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
