@@ -228,7 +228,14 @@ def test_h69_numbers_that_json_does_not_know(bystander: Bystander, number: str) 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 5000, "-" + "1" * 5000], ids=["1e999", "-1e999", "5000", "-5000"])
 @pytest.mark.parametrize(
-    "command", ['["room:update",{"room":"/attacked","state":{"n":%s}}]', '["room:enter",{"room":"/attacked","since":["x",%s]}]']
+    "command",
+    [
+        '["room:update",{"room":"/attacked","state":{"n":%s}}]',
+        '["room:enter",{"room":"/attacked","since":["x",%s]}]',
+        '["room:leave",{"room":"/attacked"},%s]',
+        '["room:watch",{"rooms":[],"no-field-of-it":%s}]',
+        '["ranking:watch",{"no-field-of-it":%s}]',
+    ],
 )
 def test_h69_numbers_that_are_too_large(bystander: Bystander, command: str, number: str) -> None:
     with bystander.attacker() as client:
