@@ -14,8 +14,8 @@ from support.raw import RawClient, joined
 from support.servers import ServerProcess
 
 
-def _refusal(client: RawClient, packet: str) -> str:
-    """The code that a packet with ack id 7 is refused with."""
+def _refusal(client: RawClient, packet: str | bytes) -> str:
+    """The code that a packet with ack id 7, or the attachment that completes one, is refused with."""
     client.send(packet)
     while not (answer := client.receive()).startswith("437["):
         pass
@@ -270,6 +270,27 @@ def test_h70_text_that_utf8_cannot_hold(bystander: Bystander, event: str) -> Non
     with bystander.attacker() as client:
         client.send("42" + event)
         assert _refusal(client, "427" + event) == "bad_text"
+
+
+@pytest.mark.parametrize("text", [SURROGATE, f'{{"a":[{SURROGATE}]}}'], ids=["argument", "inside"])
+def test_h70_text_that_utf8_cannot_hold_beside_attachments(bystander: Bystander, text: str) -> None:
+    event = f'["unknown",{text},{{"_placeholder":true,"num":0}}]'
+    with bystander.attacker() as client:
+        client.send("451-" + event)
+        client.send(b"x")
+        client.send("451-7" + event)
+        assert _refusal(client, b"x") == "bad_text"
+        _assert_works(client)
+
+
+@pytest.mark.parametrize("packet", [f"431[{SURROGATE}]", f'461-1[{SURROGATE},{{"_placeholder":true,"num":0}}]'])
+def test_h70_text_that_utf8_cannot_hold_in_an_ack(bystander: Bystander, packet: str) -> None:
+    """An acknowledgement is answered by nothing, so there is no other way to say it."""
+    with bystander.attacker() as client:
+        client.send(packet)
+        if packet.startswith("46"):
+            client.send(b"x")
+        assert client.closed() == (4400, "")
 
 
 @pytest.mark.parametrize("room", ["a\x00b", "a\u202eb", "\ud83d\ude00"[:0] + "a\u2028b", "e\u0301", "\x7f", "\u200b"])

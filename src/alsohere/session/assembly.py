@@ -13,10 +13,10 @@ from alsohere.wire.socketio import Header
 class Assembly:
     """Collects the attachments of one packet."""
 
-    __slots__ = ("_attachments", "_budget_bytes", "_header", "complete_by_s")
+    __slots__ = ("_attachments", "_budget_bytes", "complete_by_s", "header")
 
     def __init__(self, header: Header, budget_bytes: int, complete_by_s: float) -> None:
-        self._header = header
+        self.header = header
         self._attachments: list[bytes] = []
         self._budget_bytes = budget_bytes
         self.complete_by_s = complete_by_s
@@ -24,7 +24,7 @@ class Assembly:
     @property
     def is_complete(self) -> bool:
         """Whether as many came as were announced."""
-        return len(self._attachments) == self._header.attachments
+        return len(self._attachments) == self.header.attachments
 
     def add(self, data: bytes) -> None:
         """Take the next attachment; PacketError when all together are too large."""
@@ -35,4 +35,4 @@ class Assembly:
 
     def finish(self) -> tuple[Header, list[object]]:
         """The header and the values with the attachments in their places."""
-        return self._header, socketio.resolve(socketio.decode_values(self._header.payload), self._attachments)
+        return self.header, socketio.resolve(socketio.decode_values(self.header.payload), self._attachments)

@@ -209,8 +209,14 @@ class Session:
         if not self._assembly.is_complete:
             return None
         assembly, self._assembly = self._assembly, None
-        header, values = assembly.finish()
+        header = assembly.header
         self._check_move(header)  # again: we may have ended the namespace meanwhile
+        try:
+            _, values = assembly.finish()
+        except UnpairedSurrogate:
+            if header.type is PacketType.BINARY_ACK:
+                raise
+            return Unreadable(header.namespace, header.id)
         if header.type is PacketType.BINARY_ACK:
             return self._receive_ack(header, values)
         if not values or not isinstance(values[0], str):

@@ -194,8 +194,13 @@ def decode_values(payload: bytes) -> list[Any]:
 
     Raises:
         PacketError: as `decode_value`, or not an array.
+        UnpairedSurrogate: see `decode_array`.
     """
-    values = decode_value(payload)
+    try:
+        values = decode_value(payload)
+    except PacketError:
+        decode_array(payload)  # which knows the one fault that does not end the connection
+        raise
     if type(values) is not list:
         raise PacketError("payload that is not a JSON array")
     return values
