@@ -36,6 +36,18 @@ def test_h11_a_body_without_end(server: ServerProcess, bystander: Bystander) -> 
     assert Process(server).resident_bytes() - before < 20_000_000
 
 
+def test_h11_what_a_body_without_a_length_is_told(server: ServerProcess, bystander: Bystander) -> None:
+    """To who stops sending when it is over: to others a reset may come first."""
+    client = bystander.attacking_poll()
+    with Line(server) as line:
+        line.request(f"POST {client.target}", "Transfer-Encoding: chunked\r\n")
+        for _ in range(MAX_PAYLOAD_BYTES // 0x10000 + 1):
+            line.send(CHUNK)
+        answer = line.answer()
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert client.get().code == 1
+
+
 @native
 @pytest.mark.parametrize(
     "headers",

@@ -9,7 +9,7 @@ import pytest
 
 from hostile.bystander import Bystander
 from hostile.conftest import CONNECT_TIMEOUT_S, CONNECTIONS_PER_USER, PENDING_PER_CLIENT
-from hostile.wire import ENDPOINT, Line, PollingClient, fetch, goodbye
+from hostile.wire import ENDPOINT, Answer, Line, PollingClient, fetch, goodbye
 from support.raw import RawClient
 from support.servers import ServerProcess, wait_for
 
@@ -151,15 +151,18 @@ def test_h09_a_binary_body_is_not_read(server: ServerProcess, bystander: Bystand
 
 def test_h15_two_polls_at_once(server: ServerProcess, bystander: Bystander) -> None:
     client = bystander.attacking_poll()
-    first: list[bytes] = []
-    thread = Thread(target=lambda: first.append(client.get().body))
+    first: list[Answer] = []
+    thread = Thread(target=lambda: first.append(client.get()))
     thread.start()
     second = PollingClient(server)
     second.sid = client.sid
     # The first poll may arrive after the second, so both ends of the pair are looked at together.
-    answer = second.get()
+    answers = [second.get()]
     thread.join(10)
-    assert sorted([answer.body[:1], first[0][:1]]) == [b"1", b"{"]
+    assert sorted((answer.status, answer.code, answer.body[:1]) for answer in answers + first) == [
+        (200, None, b"1"),
+        (400, BAD_REQUEST, b"{"),
+    ]
     assert second.get().code == UNKNOWN_SID
 
 
@@ -167,7 +170,8 @@ def test_h16_two_posts_at_once(server: ServerProcess, bystander: Bystander) -> N
     client = bystander.attacking_poll()
     with Line(server) as slow:
         slow.request(f"POST {client.target}", "Content-Length: 100\r\n", b"4")
-        wait_for(lambda: client.post("3").status == 400, what="the first POST to have begun")
+        answer = wait_for(lambda: (answer := client.post("3")).status == 400 and answer, what="the first POST to have begun")
+        assert answer.code == BAD_REQUEST
         assert client.get().code == UNKNOWN_SID
 
 

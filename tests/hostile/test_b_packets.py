@@ -8,7 +8,7 @@ import pytest
 
 from hostile.bystander import Bystander, closed_with
 from hostile.marks import native
-from hostile.wire import BINARY, TEXT, frame
+from hostile.wire import BINARY, TEXT, PollingClient, frame
 from support.servers import ServerProcess
 
 UNKNOWN_SID = 1
@@ -28,6 +28,19 @@ def test_h31_unknown_engine_packets_on_polling(bystander: Bystander, payload: st
     client = bystander.attacking_poll()
     assert client.post(payload).status == 400
     assert client.get().code == UNKNOWN_SID
+
+
+@pytest.mark.parametrize("payload", ["7", "", "2", "bAAAA", "44", "42[]"])
+def test_h31_to_h62_what_a_waiting_poll_is_told(server: ServerProcess, bystander: Bystander, payload: str) -> None:
+    """Polling has no close codes: the close packet, at which a client comes back."""
+    client = bystander.attacking_poll()
+    other = PollingClient(server)
+    other.sid = client.sid
+    client._line.request("GET", client.target)
+    server.get("/livez")  # behind it: by then the poll has come
+    assert other.post(payload).status == 400
+    assert client._line.getresponse().read() == b"1"
+    assert other.get().code == UNKNOWN_SID
 
 
 @pytest.mark.parametrize("packet", ["0", '0{"sid":"x"}', "5", "5x", "6x", "1x", "2", "2probe", "3probe5"])
