@@ -120,6 +120,16 @@ def test_h47_compression_is_not_agreed_to(server: ServerProcess, bystander: Byst
     assert Process(server).resident_bytes() - before < 8 * MAX_PAYLOAD_BYTES
 
 
+def test_h48_pings_that_come_together_are_answered_once(bystander: Bystander) -> None:
+    with bystander.attacking_line() as line:
+        line.send(b"".join(frame(PING, b"%d" % number) for number in range(50)))
+        assert line.frame() == (PONG, b"49")
+        line.send(frame(PING, b"alone"))
+        assert line.frame() == (PONG, b"alone")
+        line.send(frame(PING, b"not any more") + frame(CLOSE))
+        assert line.frame() == (CLOSE, b"\x03\xe8")
+
+
 @pytest.mark.parametrize("kind", [PING, PONG], ids=["ping", "pong"])
 def test_h48_a_flood_of_pings(server: ServerProcess, bystander: Bystander, kind: int) -> None:
     before = closed_with(server, 1008)

@@ -84,13 +84,14 @@ class WebSocket(WSListener):
         takeover: the probe, if this transport is an upgrade.
     """
 
-    __slots__ = ("_fragments", "_max_bytes", "_peer", "_takeover", "_transport")
+    __slots__ = ("_fragments", "_max_bytes", "_peer", "_pinged", "_takeover", "_transport")
 
     def __init__(self, peer: Peer, max_bytes: int, takeover: Takeover | None) -> None:
         self._peer = peer
         self._max_bytes = max_bytes
         self._takeover = takeover
         self._fragments: Fragments | None = None
+        self._pinged: bytes | None = None  # what the last ping that is not answered yet has brought
         self._transport: Any = None
 
     # -- Called by picows --------------------------------------------------------------------------------------------
@@ -181,7 +182,15 @@ class WebSocket(WSListener):
         except Disconnect:  # no Socket.IO client sends any, so none has to be told to stay away
             raise Disconnect(CloseCode.POLICY, "too many pings") from None
         if kind == PING:
-            self._transport.send_pong(received.get_payload_as_bytes())
+            # RFC 6455, section 5.5.3: of pings that come together only the last need be answered.
+            if self._pinged is None:
+                asyncio.get_running_loop().call_soon(self._pong)
+            self._pinged = received.get_payload_as_bytes()
+
+    def _pong(self) -> None:
+        data, self._pinged = self._pinged, None
+        if not self._transport.is_disconnected and not self._transport.is_close_frame_sent:
+            self._transport.send_pong(data)
 
     def _receive(self, data: bytes, *, binary: bool) -> None:
         if self._takeover is None:
