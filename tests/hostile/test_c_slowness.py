@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import time
 from collections.abc import Iterator
 from threading import Thread
@@ -180,6 +181,27 @@ def test_h54_more_connections_than_files(websockets: bool) -> None:
                 line.socket.close()
             wait_for(lambda: server.get("/livez")[0] == 200, what="room for a connection")
             assert fetch(server, f"{ENDPOINT}?EIO=4&transport=polling").status == 200
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux changes the limits of another process")
+def test_h54_accepting_goes_on_when_there_were_no_files_at_all() -> None:
+    """The limit falls under what is open, so that `accept` itself fails."""
+    with ServerProcess("-c", LIMITED, *COMMANDS["native"], env=ENVIRONMENT) as server:
+        with joined(server.url, visitor="bystander-0001") as control:
+            process = Process(server)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (process.files(), 64))
+            lines = [Line(server) for _ in range(30)]
+            assert control.call("room:watch", {"rooms": []})["ok"]
+            lines[-1].socket.settimeout(1)
+            with contextlib.suppress(OSError):  # closed, or left to wait
+                assert not lines[-1].socket.recv(12).startswith(b"HTTP/1.1 2")
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (64, 64))
+            for line in lines:
+                line.socket.close()
+            wait_for(lambda: server.get("/livez")[0] == 200, what="room for a connection")
+            assert control.call("room:watch", {"rooms": []})["ok"]
+        status, output = server.stop()
+    assert (status, "Traceback" in output) == (0, False)
 
 
 UPGRADE = (
