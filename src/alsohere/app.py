@@ -43,6 +43,7 @@ from alsohere.server.auth import IdentityRule, Tokens
 from alsohere.server.carriers import carriers_of
 from alsohere.server.channels_api import channels_endpoints
 from alsohere.server.engine import Engine
+from alsohere.server.hints import Hints
 from alsohere.server.http_api import ApiRoute, HttpApi
 from alsohere.server.inbox_api import inbox_endpoints
 from alsohere.server.lock_api import lock_endpoints
@@ -128,6 +129,7 @@ class AlsoHere(Namespace, Messages):
         self.path = path.rstrip("/")
         self.tokens = Tokens(self.config)
         self.identities = IdentityRule(self.config, self.tokens, self._hooks_of_app)
+        self._hints = Hints()
         clock = SystemClock()
         incarnation = secrets.token_hex(4)
         self._pulse = Pulse(clock)
@@ -187,6 +189,7 @@ class AlsoHere(Namespace, Messages):
             OriginRule(self.config),
             ProxyRule(self.config.trusted_proxies),
             session_rules,
+            self._hints,
             revisions=REVISIONS_WITH_3 if self.config.allow_eio3 else REVISIONS,
             query_credentials=self.config.allow_query_token,
         )
@@ -481,7 +484,7 @@ class AlsoHere(Namespace, Messages):
         """
         self._serves_alone = True
         where = host or self.config.host, self.config.port if port is None else port
-        serve(self, self.node, self.find_engine, self.config, *where, prepare=self._stores.prove, ready=ready)
+        serve(self, self.node, self.find_engine, self._no_such, self.config, *where, prepare=self._stores.prove, ready=ready)
 
     def find_engine(self, path: str, query: bytes = b"") -> Engine | None:
         """The Engine.IO endpoint of a path, if it is one of ours.
@@ -518,7 +521,7 @@ class AlsoHere(Namespace, Messages):
         return {**scope, "path": path[len(self.path) :] or "/", "root_path": ""}
 
     def _is_ours(self, scope: Scope, path: str) -> bool:
-        if scope["type"] != "http" or not (path + "/").startswith(self.path + "/"):
+        if scope["type"] != "http" or not (path + "/").startswith(self.path + "/") or _is_of_engine_io(scope):
             return False
         below = self._below(scope, path)
         sent = is_as_sent(scope, path)
@@ -529,13 +532,21 @@ class AlsoHere(Namespace, Messages):
         )
 
     async def _not_found(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        hint = f"There is nothing at {path[:200]!r}."
-        if "socket.io" in path or b"EIO=" in scope.get("query_string", b""):
-            hint += f" Socket.IO is at {scope.get('root_path', '')}{self.path}/socket.io/ - give clients that as `path`."
+        hint = self._hint(path, scope.get("query_string", b""), scope.get("root_path", ""))
         if scope["type"] == "websocket":
             await refuse_websocket(scope, receive, send, 404, hint.encode())
         else:
             await problem("not_found", hint)(scope, receive, send)
+
+    def _hint(self, path: str, query: bytes, root_path: str = "") -> str:
+        hint = f"There is nothing at {path[:200]!r}."
+        if "socket.io" in path or b"EIO=" in query:
+            hint += f" Socket.IO is at {root_path}{self.path}/socket.io/ - give clients that as `path`."
+            self._hints.tell(hint)
+        return hint
+
+    def _no_such(self, path: str, query: bytes) -> bytes | None:
+        return None if self._app is not None else self._hint(path, query).encode()
 
     async def _serve_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._app is not None:
@@ -557,3 +568,7 @@ class AlsoHere(Namespace, Messages):
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _is_of_engine_io(scope: Scope) -> bool:
+    return b"EIO=" in scope.get("query_string", b"")

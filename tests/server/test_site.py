@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 
 from alsohere import __version__
+from server.conftest import ENVIRONMENT
 from support.polls import PollSession, ask
 from support.raw import RawClient, joined
 from support.servers import ServerProcess, wait_for
@@ -45,10 +46,17 @@ def test_who_looks_for_socket_io_in_the_wrong_place_is_told_where_it_is(dev: Ser
     assert "Socket.IO is at /socket.io/ - give clients that as `path`." in ask(dev.url, path).json()["detail"]
 
 
+def test_the_sample_site_has_no_page_for_who_looks_for_socket_io():
+    with ServerProcess("-m", "alsohere", "demo", "--no-open", "--port", "{port}", env=ENVIRONMENT) as demo:
+        answer = ask(demo.url, "/ws/socket.io/?EIO=4&transport=polling")
+        assert "Socket.IO is at /socket.io/ - give clients that as `path`." in answer.json()["detail"]
+
+
 def test_a_websocket_in_the_wrong_place_is_told_where_socket_io_is(dev: ServerProcess):
     with pytest.raises(InvalidStatus) as refused:
         RawClient(dev.url, "/ws/")
     assert refused.value.response.status_code == 404
+    assert refused.value.response.headers["content-type"].startswith("text/plain")
     assert b"Socket.IO is at /socket.io/" in refused.value.response.body
 
 
@@ -73,6 +81,24 @@ def test_a_page_of_another_site_is_told_how_it_could_be_let_in(strict: ServerPro
     assert answer.status == 403
     message = "Origin 'https://app.example' is not allowed; add it to ALSOHERE_ORIGINS, or start with --dev while developing."
     assert answer.json() == {"code": 4, "message": message}
+
+
+def test_what_a_browser_hides_from_its_page_is_in_the_log_once():
+    with ServerProcess("-m", "alsohere", "serve", "--port", "{port}", env=ENVIRONMENT) as server:
+        for _ in range(2):
+            ask(server.url, "/socket.io/?EIO=4&transport=polling", origin="https://app.example")
+            ask(server.url, "/ws/socket.io/?EIO=4&transport=polling")
+            with pytest.raises(InvalidStatus):
+                RawClient(server.url, origin="https://app.example")
+            with pytest.raises(InvalidStatus):
+                RawClient(server.url, "/ws/socket.io/")
+        for number in range(30):
+            ask(server.url, "/socket.io/?EIO=4&transport=polling", origin=f"https://{number}.example")
+        log = server.stop()[1].splitlines()
+    assert sum("Origin 'https://app.example' is not allowed; add it to ALSOHERE_ORIGINS" in line for line in log) == 1
+    assert sum("'/ws/socket.io/'. Socket.IO is at /socket.io/ - give clients that as `path`." in line for line in log) == 1
+    assert len(log) < 30  # clients choose what is in them, so there are not many
+    assert not [line for line in log if "error" in line]
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,8 @@ async def refuse_websocket(scope: Scope, receive: Receive, send: Send, status: i
     """Refuse a handshake, with the reason if the server can carry one."""
     await receive()
     if "websocket.http.response" in scope.get("extensions", {}):
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        kind = b"application/json" if body.startswith(b"{") else TEXT_TYPE
+        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
         await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
     else:

@@ -16,6 +16,7 @@ from alsohere.node.handshake import Handshake, RawHeaders
 from alsohere.node.node import Node
 from alsohere.node.peer import Peer
 from alsohere.server.farewell import Farewells
+from alsohere.server.hints import Hints
 from alsohere.server.origin import OriginRule
 from alsohere.server.proxies import ProxyRule
 from alsohere.server.request import BAD_REQUEST, FORBIDDEN, REVISIONS, EngineError, EngineRequest, read_query, unknown_sid
@@ -43,6 +44,7 @@ class Engine:
         origins: which pages may connect.
         proxies: whose word about the client is taken.
         session_rules: the protocol's numbers.
+        hints: tells the developer of a page that may not connect.
         transports: which may be used, and be upgraded to.
         revisions: of Engine.IO, by the value of `EIO`; see server/request.py.
         query_credentials: whether the `token` or `visitor` in the URL of a WebSocket is taken, where a client has no other way.
@@ -54,6 +56,7 @@ class Engine:
         origins: OriginRule,
         proxies: ProxyRule,
         session_rules: SessionRules,
+        hints: Hints,
         transports: tuple[str, ...] = ("polling", "websocket"),
         revisions: Mapping[bytes, int] = REVISIONS,
         *,
@@ -65,6 +68,7 @@ class Engine:
         self._bad_requests = Allowance()
         self._origins = origins
         self._proxies = proxies
+        self._hints = hints
         self._transports = transports
         self._revisions = revisions
         self._query_credentials = query_credentials
@@ -87,7 +91,7 @@ class Engine:
         handshake = Handshake(request.headers, request.query, client)
         origin = handshake.header(b"origin")
         if not self._origins.allows(origin, host, secure=secure, fetch_site=handshake.header(b"sec-fetch-site")):
-            raise EngineError(FORBIDDEN, self._origins.refusal(origin), status=403)
+            raise self._not_from(origin)
         return asked, handshake, origin
 
     def preflight(self, request: Request) -> str | None:
@@ -99,8 +103,13 @@ class Engine:
         _, secure, host = self._proxies.read(request.headers, request.client, secure=request.secure)
         origin = Handshake(request.headers, b"", "").header(b"origin")
         if origin is None or not self._origins.allows(origin, host, secure=secure):
-            raise EngineError(FORBIDDEN, self._origins.refusal(origin), status=403)
+            raise self._not_from(origin)
         return origin
+
+    def _not_from(self, origin: str | None) -> EngineError:
+        sentence = self._origins.refusal(origin)
+        self._hints.tell(sentence)
+        return EngineError(FORBIDDEN, sentence, status=403)
 
     def refused(self, request: Request, error: EngineError) -> tuple[int, bytes]:
         """Status and body of the answer to a bad request: after too many of one address, that there are too many.

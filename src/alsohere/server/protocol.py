@@ -4,7 +4,8 @@ Owns: what a connection may cost before it is a request, and after. uvicorn boun
 heads, and waits for ever for a client that does not read.
 Invariants: a request head is at most 64 headers and 32 KB and arrives within 10 s; a response that the client does not take ends
 after `outbox_age_s`; new connections are refused with 503 when nine in ten open files are used; WebSockets of our path go to
-picows, all others to uvicorn's own implementation and so to the wrapped application.
+picows, all others to uvicorn's own implementation and so to the wrapped application. Where none is wrapped they are refused here:
+uvicorn would log that it lacks a library, or that the application had not answered.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     find_engine: Callable[[str, bytes], Engine | None]
     """The engine of a path and query, if it is ours."""
+    no_such: Callable[[str, bytes], bytes | None]
+    """What is said about a path and query where there is nothing; None if an application has to be asked."""
     heads: Watch
     """For the rest of a request head."""
     stalls: Watch
@@ -202,7 +205,11 @@ class HttpProtocol(HttpToolsProtocol):
         engine = self.find_engine(path.decode("latin-1"), query)
         if engine is None:
             self.heads.remove(self)
-            super().handle_websocket_upgrade()
+            sentence = self.no_such(path.decode("latin-1"), query)
+            if sentence is None:
+                super().handle_websocket_upgrade()
+            else:
+                self._refuse(404, sentence)
             return
         # The transport is no longer uvicorn's to watch: its shutdown must not wait for it.
         self.connections.discard(self)
@@ -259,17 +266,22 @@ def _websocket_key(handshake: Handshake) -> bytes:
 
 
 def factory(
-    find_engine: Callable[[str, bytes], Engine | None], max_connections: int, stall_timeout_s: float
+    find_engine: Callable[[str, bytes], Engine | None],
+    no_such: Callable[[str, bytes], bytes | None],
+    max_connections: int,
+    stall_timeout_s: float,
 ) -> type[asyncio.Protocol]:
     """The protocol class of one server, to be given to uvicorn as `http=`.
 
     Args:
         find_engine: the engine of a path and query, if it is ours.
+        no_such: what is said about a path and query where there is nothing; None if an application has to be asked.
         max_connections: how many connections of HTTP there may be.
         stall_timeout_s: how long a response may wait for its client to read.
     """
     shared: dict[str, Any] = {
         "find_engine": staticmethod(find_engine),
+        "no_such": staticmethod(no_such),
         "heads": Watch(HEAD_TIMEOUT_S),
         "stalls": Watch(stall_timeout_s),
         "max_connections": max_connections,

@@ -51,6 +51,7 @@ def serve(
     app: App,
     node: Node,
     find_engine: Callable[[str, bytes], Engine | None],
+    no_such: Callable[[str, bytes], bytes | None],
     config: Config,
     host: str,
     port: int,
@@ -61,7 +62,7 @@ def serve(
     """Serve until a signal.
 
     Args:
-        app, node, find_engine, config: what is served.
+        app, node, find_engine, no_such, config: what is served.
         host, port: where.
         prepare: called once the port is ours, before anybody is served.
         ready: called after that, with the address; where the port was 0, with the one that was free.
@@ -74,7 +75,7 @@ def serve(
     if ready is not None:
         ready(address(host, listener.getsockname()[1]))
     options: dict[str, Any] = {
-        "http": factory(find_engine, config.connections + 1000, config.outbox_age_s),
+        "http": factory(find_engine, no_such, config.connections + 1000, config.outbox_age_s),
         "loop": "uvloop" if _has_uvloop() else "asyncio",
         "log_config": None,
         "access_log": False,
