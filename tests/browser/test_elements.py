@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 from playwright.sync_api import expect
 
 from browser.company import company, crowd, see_count
 from browser.people import record, recorded
+from support.servers import ServerProcess
 
 MARKUP = "<img src=x onerror=alert(1)> <b>Bold</b>"
 # Where the panel is, and how many it lists, in the first frame that can be seen.
@@ -80,6 +83,19 @@ def test_all_elements_of_a_page_share_one_connection(site, page_with):
         page.evaluate("document.body.append(document.createElement('also-here'))")
         expect(faces(page, "also-here:not([room])")).to_have_count(1)
         assert len(page.sockets) == 1
+
+
+def test_why_there_is_no_connection_is_told_once_to_the_page_s_author(site, person):
+    env = {"ALSOHERE_ORIGINS": site.url}
+    with ServerProcess("-m", "alsohere", "serve", "--port", "{port}", env=env) as strict:
+        author, said = person(), []
+        author.context.on("console", lambda message: said.append(message.text))
+        elements = f'<also-here src="{strict.url}"></also-here><also-online src="{strict.url}"></also-online>'
+        with author.context.expect_event("console"):
+            page = author.open(f"{site.url}/?{urlencode({'body': elements})}")
+        page.evaluate("document.body.append(document.querySelector('also-here').cloneNode())")
+        expect(page.locator("also-here")).to_have_count(2)
+        assert said == ["alsohere: A token is required: connect with auth: {token}."]
 
 
 def test_another_room_attribute_moves_the_visitor(site, page_with):

@@ -33,6 +33,16 @@ function begun(): void {
 
 const Parent = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement; // importable where there is no page
 
+const told = new WeakSet<object>();
+
+/** Why there is no connection, for the page's author: once, however many elements share it. No warning, as it may be meant. */
+function tell(here: Here): void {
+  const { error } = here.getSnapshot();
+  if (!error || told.has(error)) return;
+  told.add(error);
+  console.info(`alsohere: ${error.message}`);
+}
+
 interface Hold {
   subscribe(listener: () => void): () => void;
   leave(): void;
@@ -70,9 +80,12 @@ export abstract class LiveElement<Held extends Hold> extends Parent {
 
   protected restart(): void {
     this.release();
-    this.here = connect(this.getAttribute("src") ?? home);
-    this.#quit = this.here.subscribe(() => this.render());
-    this.held = this.hold(this.here);
+    const here = (this.here = connect(this.getAttribute("src") ?? home));
+    this.#quit = here.subscribe(() => {
+      tell(here);
+      this.render();
+    });
+    this.held = this.hold(here);
     this.held.subscribe(() => this.render());
     this.render();
   }
