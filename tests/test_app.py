@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alsohere import AlsoHere, BadRequest
+from alsohere import AlsoHere, BadRequest, Config
 from alsohere.node.handshake import Handshake
 
 SECRET = "a-secret-of-more-than-thirty-two-bytes"
@@ -40,6 +40,14 @@ def test_an_application_that_was_shut_down_takes_clients_when_it_starts_again(wr
     asyncio.run(live())
     asyncio.run(live())
     assert draining == [False, True, False, True]
+
+
+def test_a_variable_that_nobody_reads_is_warned_of_where_the_environment_is_read(monkeypatch, caplog: pytest.LogCaptureFixture):
+    monkeypatch.setenv("ALSOHERE_SECRT", SECRET)
+    AlsoHere(Config.load(dev=True))
+    assert caplog.messages == []
+    AlsoHere(dev=True)
+    assert caplog.messages == ["ALSOHERE_SECRT is not a setting of alsohere; did you mean ALSOHERE_SECRET?"]
 
 
 def test_a_string_is_not_taken_for_a_list_of_its_letters():

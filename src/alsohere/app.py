@@ -17,7 +17,7 @@ from starlette.routing import Match, Router
 
 from alsohere import rules
 from alsohere.backends.memory import MemoryRooms
-from alsohere.config import Config
+from alsohere.config import Config, unknown_variables, variables
 from alsohere.domain.history import Day, RankedRoom
 from alsohere.domain.identity import check_user
 from alsohere.errors import BadRequest
@@ -122,7 +122,11 @@ class AlsoHere(Namespace, Messages):
     """
 
     def __init__(self, config: Config | None = None, *, app: App | None = None, path: str = "", **settings: Any) -> None:
-        self.config = config if config is not None else Config.load(**settings)
+        if config is None:
+            config = Config.load(**settings)
+            for warning in unknown_variables(variables()):  # the command line hands us a Config, and warns itself
+                log.warning("%s", warning)
+        self.config = config
         self._hooks_of_app = Hooks()
         super().__init__(self._hooks_of_app.namespace("/"))
         self._app = app
