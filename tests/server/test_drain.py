@@ -116,10 +116,12 @@ def test_port_0_takes_a_free_one_and_says_which():
         server.communicate(timeout=10)
 
 
-def test_an_address_of_another_machine_is_said_in_one_sentence():
-    done = run("-m", "alsohere", "serve", "--dev", "--host", "192.0.2.1", "--port", str(free_port()))
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-name.invalid"])
+def test_an_address_of_another_machine_is_said_in_one_sentence(host: str):
+    done = run("-m", "alsohere", "serve", "--dev", "--host", host, "--port", str(free_port()))
     assert done.returncode == 1
-    assert "cannot listen on 192.0.2.1" in done.stderr
+    assert f"Error: host: cannot listen on {host}" in done.stderr
+    assert done.stderr.endswith("; name an address of this machine with --host; 0.0.0.0 is all of them\n")
     assert "Traceback" not in done.stderr
 
 

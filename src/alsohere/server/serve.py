@@ -7,6 +7,7 @@ waves over `drain_s`, so that clients reconnect to the next process spread out; 
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import socket
 from collections.abc import Callable
@@ -24,6 +25,12 @@ from alsohere.server.protocol import factory
 
 BACKLOG = 4096
 FORCE_S = 0.1  # until a second signal is seen
+
+_FIXES = {
+    errno.EADDRINUSE: ("port", "end the program that has it, or choose another with --port"),
+    errno.EACCES: ("port", "those below 1024 are for root; choose another with --port"),
+}
+_OTHER_HOST = ("host", "name an address of this machine with --host; 0.0.0.0 is all of them")
 
 
 class Server(uvicorn.Server):
@@ -122,9 +129,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise ConfigError(
-            f"port: cannot listen on {host}:{port} ({error.strerror}); end the program that has it, or choose another with --port"
-        ) from None
+        name, fix = _FIXES.get(error.errno or 0, _OTHER_HOST)
+        raise ConfigError(f"{name}: cannot listen on {host}:{port} ({error.strerror}); {fix}") from None
     listener.setblocking(False)
     return listener
 
