@@ -145,6 +145,12 @@ def test_a_forged_or_broken_token_lets_nobody_in(token: str):
         assert refused(verifier, token).code == "unauthenticated"
 
 
+def test_half_a_second_in_an_expiry_is_answered_with_what_it_must_be():
+    for expiry in (LATER + 0.5, 10**15):
+        sentence = "The token's exp must be a date, as a whole number of seconds since 1970."
+        assert refused(tokens(), signed({"sub": "42", "exp": expiry})).message == sentence
+
+
 def test_an_expired_token_is_told_to_fetch_a_new_one():
     error = refused(tokens(), signed({"sub": "42", "exp": int(time.time()) - 60}))
     assert error.code == "token_expired"

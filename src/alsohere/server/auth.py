@@ -189,7 +189,7 @@ def read_claims(claims: dict[str, Any]) -> User:
     """
     expiry, name, info, rooms = claims.get("exp"), claims.get("name", ""), claims.get("info"), claims.get("rooms")
     if type(expiry) is not int or expiry > MAX_EXPIRY_S:
-        raise Unauthenticated("The token's exp is not a date.")
+        raise Unauthenticated("The token's exp must be a date, as a whole number of seconds since 1970.")
     if not isinstance(name, str) or not (info is None or isinstance(info, dict)):
         raise Unauthenticated("The token's name must be text and its info an object.")
     if rooms is not None and not (isinstance(rooms, list) and all(isinstance(room, str) for room in rooms)):
