@@ -99,3 +99,29 @@ def test_a_token_in_a_header_is_good_for_every_namespace():
     headers = ((b"authorization", b"Bearer " + here.token("42").encode()),)
     answers = asyncio.run(_receive(here, headers, b"", b"40", b"40/chat,"))
     assert [answer.partition(b"{")[0] for answer in answers] == [b"40", b"40/chat,"]
+
+
+def test_who_is_kicked_may_be_named_by_a_number_as_everywhere():
+    here = AlsoHere(secret=SECRET)
+    kicked: list[int] = []
+
+    async def meet() -> list[bytes]:
+        headers = ((b"authorization", b"Bearer " + here.token(42).encode()),)
+        answers = await _receive(here, headers, b"", b"40")
+        kicked.append(await here.kick(42))
+        return answers
+
+    assert asyncio.run(meet())[0].startswith(b"40")
+    assert kicked == [1]
+
+
+@pytest.mark.parametrize("path", ["/here", "/here/", "here", "here/"])
+def test_a_path_is_one_with_or_without_its_slashes(path: str):
+    here = AlsoHere(dev=True, path=path)
+    assert here.path == "/here"
+    assert here.find_engine("/here/socket.io/") is not None
+
+
+def test_an_application_in_the_place_of_the_settings_is_answered_with_what_to_write():
+    with pytest.raises(TypeError, match=r"write AlsoHere\(app=\.\.\.\)"):
+        AlsoHere(_echo_lifespan)  # type: ignore[arg-type]

@@ -119,6 +119,7 @@ class AlsoHere(Namespace, Messages):
 
     Raises:
         ConfigError: a setting is wrong; the message names it and the fix.
+        TypeError: `config` is none.
     """
 
     def __init__(self, config: Config | None = None, *, app: App | None = None, path: str = "", **settings: Any) -> None:
@@ -126,11 +127,13 @@ class AlsoHere(Namespace, Messages):
             config = Config.load(**settings)
             for warning in unknown_variables(variables()):  # the command line hands us a Config, and warns itself
                 log.warning("%s", warning)
+        if not isinstance(config, Config):
+            raise TypeError("the first argument is a Config; to wrap an application, write AlsoHere(app=...)")
         self.config = config
         self._hooks_of_app = Hooks()
         super().__init__(self._hooks_of_app.namespace("/"))
         self._app = app
-        self.path = path.rstrip("/")
+        self.path = f"/{path.strip('/')}".rstrip("/")
         self.tokens = Tokens(self.config)
         self.identities = IdentityRule(self.config, self.tokens, self._hooks_of_app)
         self._hints = Hints()
@@ -418,13 +421,13 @@ class AlsoHere(Namespace, Messages):
         """
         return await self.node.locks.check(lock, fence, user)
 
-    async def kick(self, user_id: str) -> int:
+    async def kick(self, user_id: str | int) -> int:
         """End every connection of a user; their clients stay away. Returns how many there were.
 
         Args:
-            user_id: whose.
+            user_id: whose; becomes a string.
         """
-        return self.node.kick(user_id)
+        return self.node.kick(str(user_id))
 
     def token(
         self,
