@@ -73,6 +73,7 @@ def counters() -> str:
     lines = ["| metric | kind | what it counts |", "|---|---|---|"]
     lines += [f"| `{name}` | gauge | {text} |" for name, text in metrics.GAUGES.items()]
     lines += [f"| `{name}_total` | counter | {text} |" for name, text in metrics.COUNTERS.items()]
+    lines += [f"| `{name}` | histogram | {text} |" for name, text in metrics.HISTOGRAMS.items()]
     return "\n".join(lines) + "\n"
 
 

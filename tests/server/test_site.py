@@ -155,6 +155,7 @@ def test_metrics_count_what_happens(dev: ServerProcess):
     assert during["alsohere_rooms"] == 2  # @online is one of them
     grown = {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
     assert grown.pop("alsohere_deliveries_total", 0) >= 0
+    grown = {name: amount for name, amount in grown.items() if not name.startswith("alsohere_broadcast_")}
     assert grown == {
         "alsohere_sessions_opened_total": 1,
         "alsohere_presence_events_total[enter]": 2,
@@ -168,6 +169,20 @@ def test_metrics_count_what_happens(dev: ServerProcess):
         "alsohere_refusals_total[bad_room]": 1,
         "alsohere_refusals_total[unknown_event]": 1,
     }
+
+
+def test_metrics_say_how_long_a_broadcast_takes(dev: ServerProcess):
+    name = "alsohere_broadcast_duration_seconds"
+    before = metrics(dev)
+    with joined(dev.url) as ann, joined(dev.url) as ben:
+        ann.call("room:enter", {"room": "/metrics/b"})
+        ben.call("room:enter", {"room": "/metrics/b"})
+        ann.event("room:changed")
+    after = metrics(dev)
+    assert after[f"{name}_count"] == after[f"{name}_bucket[+Inf]"] >= before[f"{name}_count"] + 1
+    assert before[f"{name}_sum"] < after[f"{name}_sum"] < before[f"{name}_sum"] + 1
+    shorter = [value for sample, value in after.items() if sample.startswith(f"{name}_bucket")]
+    assert shorter == sorted(shorter)
 
 
 def test_metrics_can_be_switched_off(strict: ServerProcess):

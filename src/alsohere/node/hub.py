@@ -23,6 +23,7 @@ from alsohere.domain.roster import Roster
 from alsohere.errors import LimitReached
 from alsohere.facts import At, LeaveReason, RankingChanged, RoomCount, Snapshot, Watch
 from alsohere.node.connection import Connection
+from alsohere.node.metrics import Durations
 from alsohere.wire.engineio import Packet
 from alsohere.wire.socketio import encode_fact
 
@@ -68,12 +69,14 @@ class Hub:
         roster: where the truth about rooms is.
         rules: limits and intervals.
         wake: asks for `advance` to be called at a time.
+        now_s: the time, for how long the fan-out takes.
     """
 
-    def __init__(self, roster: Roster, rules: FeedRules, wake: Callable[[float], None]) -> None:
+    def __init__(self, roster: Roster, rules: FeedRules, wake: Callable[[float], None], now_s: Callable[[], float]) -> None:
         self._roster = roster
         self._rules = rules
         self._wake = wake
+        self._now_s = now_s
         self._audiences: dict[str, Audience] = {}
         self._due: list[tuple[float, int, Audience]] = []
         self._order = count()
@@ -82,6 +85,7 @@ class Hub:
         self._rankings_due_s = 0.0
         self._rankings_stale = False
         self.deliveries = 0
+        self.broadcasts = Durations()
 
     # -- Who is where ------------------------------------------------------------------------------------------------
 
@@ -270,9 +274,11 @@ class Hub:
     def deliver(self, packet: Packet, connections: Iterable[Connection]) -> int:
         """Hand one packet to many outboxes; returns to how many."""
         reached = 0
+        began_s = self._now_s()
         for connection in connections:
             connection.outbox.put(packet)
             reached += 1
+        self.broadcasts.add(self._now_s() - began_s)
         self.deliveries += reached
         return reached
 

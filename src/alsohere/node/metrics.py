@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from typing import Protocol
 
@@ -23,6 +24,22 @@ class StoreFigures(Protocol):
 
 
 MAX_CODES = 64
+
+
+class Durations:
+    """How long something took, each time: how many were at most so long."""
+
+    __slots__ = ("counts", "sum_s")
+
+    BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(self.BOUNDS_S) + 1)  # the last: longer than all of them
+        self.sum_s = 0.0
+
+    def add(self, took_s: float) -> None:
+        self.counts[bisect_left(self.BOUNDS_S, took_s)] += 1
+        self.sum_s += took_s
 
 
 class Metrics:

@@ -136,7 +136,7 @@ class Node:
         self.tasks: set[asyncio.Task[None]] = set()
         self.slow_readers = SlowReaders(self, rules.outbox_age_s)
         self.outbox_rules = OutboxRules(rules.outbox_bytes, clock.now_s, self.slow_readers.add)
-        self.hub = Hub(rooms.roster, feed_rules, alarm)
+        self.hub = Hub(rooms.roster, feed_rules, alarm, clock.now_s)
         self.presence = Presence(rules.leave_grace_s)
         self.push = Pushes(self)
         self.tick_s = feed_rules.tick_s

@@ -7,9 +7,10 @@ somebody scrapes, so counting costs an addition.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from alsohere import __about__
@@ -50,7 +51,7 @@ COUNTERS = {
     "alsohere_visits_dropped": "Visits that were dropped because too many waited for the database",
     "alsohere_internal_errors": "Errors of this server or its application's handlers",
 }
-
+HISTOGRAMS = {"alsohere_broadcast_duration_seconds": "How long it takes to hand a packet to all whom it is for"}
 
 _OFFLINE = "alsohere_offline_sends"
 
@@ -69,6 +70,13 @@ class NodeCollector(Collector):
         yield _info()
         yield from self._gauges()
         yield from self._counters()
+        yield from self._histograms()
+
+    def _histograms(self) -> Iterator[Metric]:
+        for name, durations in {"alsohere_broadcast_duration_seconds": self._node.hub.broadcasts}.items():
+            bounds = [*map(str, durations.BOUNDS_S), "+Inf"]
+            counts = list(zip(bounds, accumulate(durations.counts), strict=True))
+            yield HistogramMetricFamily(name, HISTOGRAMS[name], buckets=counts, sum_value=durations.sum_s)
 
     def _gauges(self) -> Iterator[Metric]:
         node = self._node
