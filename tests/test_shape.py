@@ -61,7 +61,8 @@ def test_nine_files_in_ten_have_at_most_350_lines():
 def test_no_file_is_over_600_lines_and_those_over_350_are_named_in_the_architecture():
     assert not {name for name, size in SIZES.items() if size > MOST_LINES}
     large = {name for name, size in SIZES.items() if size > LISTED_ABOVE_LINES}
-    missing = {name for name in large if name.removeprefix("src/alsohere/") not in ARCHITECTURE}
+    reasons = ARCHITECTURE.partition("\n## Size\n")[2].partition("\n## ")[0]
+    missing = {name for name in large if f"`{name.removeprefix('src/alsohere/')}`" not in reasons}
     assert not missing, f"say in ARCHITECTURE.md why these are that long: {missing}"
 
 
