@@ -109,6 +109,12 @@ MADE_BY_US = {"Namespace"}  # handed out, never constructed by an application
 PUBLIC = {name: value for name in alsohere.__all__ if inspect.isclass(value := getattr(alsohere, name))}
 
 
+@pytest.mark.parametrize("kind", [alsohere.Member, alsohere.RoomCount, alsohere.User])
+def test_what_presence_hands_out_says_what_its_fields_are(kind: type):
+    described = re.findall(r"^    (\w+):", inspect.cleandoc(kind.__doc__), re.MULTILINE)
+    assert described == list(kind.__struct_fields__)
+
+
 def public_methods() -> Iterator[tuple[str, object]]:
     for name, cls in PUBLIC.items():
         for attribute, value in vars(cls).items():

@@ -262,7 +262,10 @@ class AlsoHere(Namespace, Messages):
         return function
 
     def on_leave(self, function: F) -> F:
-        """Call `function(room, member, reason)` when a user has left a room with their last tab, after the grace."""
+        """Call `function(room, member, reason)` when a user has left a room with their last tab, after the grace.
+
+        `reason` is "left", "disconnected", "timeout" (nothing was heard of their client) or "kicked".
+        """
         self._hooks_of_app.leave.append(Handler(function))
         return function
 

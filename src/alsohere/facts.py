@@ -24,7 +24,19 @@ At = tuple[str, int]
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
-    """A user in a room, as others see them. Replaced, never changed: an unchanged member is the same object."""
+    """A user in a room, as others see them. Replaced, never changed: an unchanged member is the same object.
+
+    Attributes:
+        id: the user's; anonymous visitors have `~` and an alias.
+        name: at most 100 characters.
+        info: a small JSON object, from the token or the `authenticate` hook only.
+        anonymous: nobody vouched for this person.
+        status: "active", "idle", "away" or "invisible", of the user's most active connection.
+        state: what the most recently updated of their connections in this room publishes.
+        since: when they entered, in ms since the epoch.
+        generation: grows with every enter: a second stay has a larger one.
+        connections: how many of theirs are in this room.
+    """
 
     id: str
     name: str
@@ -56,7 +68,12 @@ class MemberLeave(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
 
 
 class RoomCount(msgspec.Struct, frozen=True):
-    """One line of a ranking."""
+    """One line of a ranking.
+
+    Attributes:
+        room: its name.
+        count: how many distinct users are in it, invisible ones included.
+    """
 
     room: str
     count: int
