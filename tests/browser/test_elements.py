@@ -111,6 +111,23 @@ def test_another_room_attribute_moves_the_visitor(site, page_with):
         see_count(ben, "/to", 2)
 
 
+def test_a_page_s_custom_properties_are_what_faces_look_like(page_with):
+    style = "<style>:root { --also-size: 50px; --also-radius: 7px; --also-accent: rgb(1, 2, 3) }</style>"
+    page = page_with(f'{style}<also-here room="/themed"></also-here>')
+    for name, value in {"width": "50px", "border-radius": "7px", "border-top-color": "rgb(1, 2, 3)"}.items():
+        expect(faces(page)).to_have_css(name, value)
+
+
+def test_who_has_the_page_in_the_background_is_idle_until_they_are_back(page_with):
+    ann, ben = page_with('<also-here room="/looks"></also-here>'), page_with('<also-here room="/looks"></also-here>')
+    other = ann.locator("also-here .face:not([data-self])")
+    expect(other).to_have_attribute("data-status", "active")
+    for hidden, status in (("true", "idle"), ("false", "active")):
+        ben.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")
+        ben.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(other).to_have_attribute("data-status", status)
+
+
 @pytest.mark.parametrize(("motion", "animation"), [("reduce", "none"), ("no-preference", "arrive")])
 def test_motion_is_for_those_who_like_it(page_with, motion, animation):
     page = page_with(f'<also-here room="/motion-{motion}"></also-here>', reduced_motion=motion)
