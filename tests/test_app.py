@@ -125,3 +125,10 @@ def test_a_path_is_one_with_or_without_its_slashes(path: str):
 def test_an_application_in_the_place_of_the_settings_is_answered_with_what_to_write():
     with pytest.raises(TypeError, match=r"write AlsoHere\(app=\.\.\.\)"):
         AlsoHere(_echo_lifespan)  # type: ignore[arg-type]
+
+
+def test_a_hook_that_returns_no_user_is_told_what_to_return(caplog: pytest.LogCaptureFixture):
+    here = AlsoHere(secret=SECRET)
+    here.authenticate(lambda conn: {"id": "42"})
+    assert b'"code":"internal"' in asyncio.run(_receive(here, (), b"", b"40"))[0]
+    assert "TypeError: an authenticate hook returns a User or None, and this was a dict" in caplog.text

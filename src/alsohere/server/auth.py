@@ -252,6 +252,8 @@ class IdentityRule:
     def _judge(self, user: User | None) -> User:
         if user is None:
             raise Unauthenticated("Authentication error")
+        if not isinstance(user, User):
+            raise TypeError(f"an authenticate hook returns a User or None, and this was a {type(user).__name__}")
         return check_user(user)
 
     def _visitor(self, connection: Connection) -> User:
