@@ -131,3 +131,11 @@ def test_a_refusal_says_the_fix_and_shows_what_was_refused_safely():
     assert "--dev" in refusal
     assert refusal.isprintable()
     assert len(refusal) < 300
+
+
+def test_a_refusal_says_nothing_that_would_not_help():
+    assert rule(dev=True).refusal("http://192.168.0.7:3000").endswith("; add it to ALSOHERE_ORIGINS.")
+    with pytest.raises(ConfigError):
+        rule("null")
+    assert "ALSOHERE_ORIGINS" not in rule().refusal("null")
+    assert "open it from a web server" in rule().refusal("null")

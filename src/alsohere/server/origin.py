@@ -56,8 +56,11 @@ class OriginRule:
 
     def refusal(self, origin: str | None) -> str:
         """What the developer of a refused page should do."""
+        if origin == "null":  # of a file, a sandboxed frame, a redirect: anybody's page can have it, so it cannot be listed
+            return "Origin 'null' is not allowed: a page that was opened as a file has no origin; open it from a web server."
         shown = repr(origin)[:120] if origin else "of another site"
-        return f"Origin {shown} is not allowed; add it to ALSOHERE_ORIGINS, or start with --dev while developing."
+        other = "" if self._dev else ", or start with --dev while developing"
+        return f"Origin {shown} is not allowed; add it to ALSOHERE_ORIGINS{other}."
 
 
 def _parts(origin: str) -> tuple[str, str, int] | None:
