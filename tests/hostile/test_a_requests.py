@@ -91,7 +91,7 @@ CHOSEN = "chosen-by-the-client"
         ("&x=" + CHOSEN, {}),
         ("&SID=" + CHOSEN, {}),
         ("&session_id=" + CHOSEN, {}),
-        ("", {"Cookie": f"io={CHOSEN}; sid={CHOSEN}"}),
+        ("", {"Cookie": f"io={CHOSEN}; sid={CHOSEN}", "Sec-Fetch-Site": "same-origin"}),
         ("", {"Sid": CHOSEN}),
     ],
     ids=["query", "capitals", "other-name", "cookie", "header"],

@@ -31,7 +31,9 @@ def test_h107_addresses_are_settings_and_redirects_are_not_followed() -> None:
         env = ENVIRONMENT | {"ALSOHERE_AUTH_URL": provider.url}
         with ServerProcess(*COMMANDS["native"], env=env) as server:
             for auth in ({"token": inner.url}, {"token": "x", "auth_url": inner.url, "url": inner.url, "jku": inner.url}):
-                with RawClient(server.url, additional_headers={"Cookie": f"u={inner.url}"}).handshake() as client:
+                with RawClient(
+                    server.url, additional_headers={"Cookie": f"u={inner.url}", "Origin": server.url}
+                ).handshake() as client:
                     client.send("40" + json.dumps(auth))
                     assert client.closed()[0] == 1013
         assert len(provider.asked) == 2

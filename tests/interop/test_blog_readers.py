@@ -37,7 +37,7 @@ class Page:
         self.session_id = session_id
         self._driver = driver
         self._url = url
-        self._headers = {"cookie": cookie} if cookie else {}
+        self._headers = {"cookie": cookie, "origin": url} if cookie else {}
         self.client = Client(driver, f"page-{next(_numbers)}", "/web")
         options = OPTIONS | {"query": {"socket_session_id": session_id}, "extraHeaders": self._headers}
         driver.open_as(self.client, url, options)

@@ -2,7 +2,7 @@
 
 The model knows tabs, who they are, which rooms they are in, which of them are between two polls, and graces. Everything else
 (members, counts, what the hooks were told, what every watcher was sent) has to follow from that. Watchers compare their copies
-with the truth whenever they are sent anything (see `model.watcher`); that they are sent it in time is compared here.
+with the truth whenever they are sent anything, and apply it twice (P6; see `model.watcher`); that it comes in time is seen here.
 """
 
 from __future__ import annotations

@@ -242,7 +242,9 @@ def test_a_url_that_is_none_is_refused_when_the_server_starts():
 def test_a_server_asks_and_does_what_it_is_told(provider: Provider):
     env = {"ALSOHERE_AUTH_URL": provider.url, "ALSOHERE_AUTH_CACHE_S": "0", "ALSOHERE_ANONYMOUS": "1"}
     with ServerProcess("-m", "alsohere", "serve", "--port", "{port}", env=env) as server:
-        with RawClient(server.url, additional_headers={"Cookie": "session=ann"}).handshake().join() as client:
+        with (
+            RawClient(server.url, additional_headers={"Cookie": "session=ann", "Origin": server.url}).handshake().join() as client
+        ):
             assert client.call("room:enter", {"room": "/team/1"})["self"]["id"] == "42"
             assert client.call("room:enter", {"room": "/other"})["error"]["code"] == "forbidden"
         provider.status, provider.body = 401, b""

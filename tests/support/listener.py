@@ -52,7 +52,7 @@ class Listener:
         return self.told[name]
 
     async def connect(self, url: str, cookie: str, path: str = "/socket.io/") -> Listener:
-        await self.client.connect(url, headers={"Cookie": cookie}, socketio_path=path, transports=["websocket"])
+        await self.client.connect(url, headers={"Cookie": cookie, "Origin": url}, socketio_path=path, transports=["websocket"])
         return self
 
     async def go(self) -> None:

@@ -89,10 +89,9 @@ class Engine:
             raise EngineError(BAD_REQUEST, "Bad request: a WebSocket handshake goes with transport=websocket, and only that")
         client, secure, host = self._proxies.read(request.headers, request.client, secure=request.secure)
         handshake = Handshake(request.headers, request.query, client)
-        origin = handshake.header(b"origin")
-        if not self._origins.allows(origin, host, secure=secure, fetch_site=handshake.header(b"sec-fetch-site")):
-            raise self._not_from(origin)
-        return asked, handshake, origin
+        if not self._origins.allows(handshake, host, secure=secure):
+            raise self._not_from(handshake)
+        return asked, handshake, handshake.header(b"origin")
 
     def preflight(self, request: Request) -> str | None:
         """Check a CORS preflight; returns the origin.
@@ -101,13 +100,14 @@ class Engine:
             EngineError: (403) this page may not connect; the answer names no origin, so its browser stops.
         """
         _, secure, host = self._proxies.read(request.headers, request.client, secure=request.secure)
-        origin = Handshake(request.headers, b"", "").header(b"origin")
-        if origin is None or not self._origins.allows(origin, host, secure=secure):
-            raise self._not_from(origin)
+        handshake = Handshake(request.headers, b"", "")
+        origin = handshake.header(b"origin")
+        if origin is None or not self._origins.allows(handshake, host, secure=secure):
+            raise self._not_from(handshake)
         return origin
 
-    def _not_from(self, origin: str | None) -> EngineError:
-        sentence = self._origins.refusal(origin)
+    def _not_from(self, handshake: Handshake) -> EngineError:
+        sentence = self._origins.refusal(handshake)
         self._hints.tell(sentence)
         return EngineError(FORBIDDEN, sentence, status=403)
 

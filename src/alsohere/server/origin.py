@@ -4,8 +4,9 @@ A browser says where a page came from and cannot be made to lie; that is what ke
 cookies here (cross-site WebSocket hijacking). So an `Origin` must be this server's own or be listed, compared exactly: scheme,
 host and port.
 
-No `Origin`: not a browser, or a browser's own-origin GET. Browsers tell the latter apart from another site's with
-`Sec-Fetch-Site`; a program that is no browser holds no cookies but its owner's.
+No `Origin`: not a browser, or a browser's GET of the same origin. The latter says so with `Sec-Fetch-Site`, and over plain HTTP,
+where it does not, with `Referer`. Who speaks of no page at all may come with a bearer token or with nothing, never with cookies:
+those come along by themselves, and whoever sends them on purpose can send an `Origin` too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from alsohere.config import Config
 from alsohere.errors import ConfigError
+from alsohere.node.handshake import Handshake
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -34,33 +36,46 @@ class OriginRule:
         self._listed = frozenset(_listed(origin) for origin in config.origins if origin != "*")
         self._dev = config.dev
 
-    def allows(self, origin: str | None, host: str, *, secure: bool, fetch_site: str | None = None) -> bool:
+    def allows(self, request: Handshake, host: str, *, secure: bool) -> bool:
         """Whether the request may go on.
 
         Args:
-            origin: the Origin header.
-            host: the Host header.
+            request: its headers.
+            host: the Host header, or what a trusted proxy says of it.
             secure: whether the request came over TLS (to us, or to a trusted proxy).
-            fetch_site: the Sec-Fetch-Site header.
         """
+        origin = request.header(b"origin")
         if origin is None:
-            return fetch_site in (None, "same-origin", "none")
+            fetch_site = request.header(b"sec-fetch-site")
+            if fetch_site is not None:
+                return fetch_site in ("same-origin", "none")
+            if self._any or request.header(b"cookie") is None or request.credentials is not None:
+                return True
+            origin = _origin_of(request.header(b"referer") or "")
         if self._any:
             return True
         page = _parts(origin)
-        if page is None:
+        if page is None or origin != origin.lower():  # browsers send it in lower case: RFC 6454, section 4
             return False
         if page in self._listed or (self._dev and page[1] in _LOCAL_HOSTS):
             return True
         return page == _parts(f"{'https' if secure else 'http'}://{host}")
 
-    def refusal(self, origin: str | None) -> str:
-        """What the developer of a refused page should do."""
+    def refusal(self, request: Handshake) -> str:
+        """What the developer of a refused page or program should do."""
+        origin = request.header(b"origin")
         if origin == "null":  # of a file, a sandboxed frame, a redirect: anybody's page can have it, so it cannot be listed
             return "Origin 'null' is not allowed: a page that was opened as a file has no origin; open it from a web server."
+        if origin is None and request.header(b"sec-fetch-site") is None:
+            return "Cookies without an Origin are not taken: send the header Origin, or a bearer token and no cookies."
         shown = repr(origin)[:120] if origin else "of another site"
         other = "" if self._dev else ", or start with --dev while developing"
         return f"Origin {shown} is not allowed; add it to ALSOHERE_ORIGINS{other}."
+
+
+def _origin_of(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def _parts(origin: str) -> tuple[str, str, int] | None:

@@ -282,7 +282,7 @@ def factory(
     shared: dict[str, Any] = {
         "find_engine": staticmethod(find_engine),
         "no_such": staticmethod(no_such),
-        "heads": Watch(HEAD_TIMEOUT_S),
+        "heads": Watch(HEAD_TIMEOUT_S - SWEEP_S),  # as much later may it be seen
         "stalls": Watch(stall_timeout_s),
         "max_connections": max_connections,
         "max_files": file_limit(),
