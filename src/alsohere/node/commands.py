@@ -21,6 +21,7 @@ from alsohere.node.lock_commands import LOCK_COMMANDS
 from alsohere.node.room_commands import ROOM_COMMANDS
 from alsohere.session.events import EventReceived
 from alsohere.wire import events
+from alsohere.wire.faults import describe
 from alsohere.wire.keys import has_twin_keys
 from alsohere.wire.socketio import decode_value
 
@@ -97,6 +98,8 @@ def _argument(decoder: msgspec.json.Decoder[Any], event: EventReceived) -> Any:
         argument = decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         decode_value(payload)  # what nobody can read, like a number of 5,000 digits, ends the connection
+        if isinstance(error, msgspec.ValidationError):
+            raise BadRequest(describe(error, decoder.type)) from None
         raise BadRequest(f"{error}.") from error
     # Everywhere in a command, not only where it says who somebody is: one rule is easier to tell, and costs nothing more. Read as
     # a whole also for the fields that it does not know: a number that nobody can read may stand there.

@@ -9,7 +9,6 @@ lock `a/check` and the question `check` about the lock `a` are the same; here `%
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from inspect import cleandoc, signature
 from typing import Any, Literal, NamedTuple, get_type_hints
@@ -20,6 +19,7 @@ from starlette.datastructures import QueryParams
 
 from alsohere.domain.api_key import Scope
 from alsohere.errors import BadRequest
+from alsohere.wire.faults import describe, plain, rule_of
 from alsohere.wire.keys import has_twin_keys
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -126,7 +126,7 @@ class Endpoint:
                 raise BadRequest("One key stands twice in an object.")
             return {"body": self._with_items(value) if self.alone else read_struct(value, self.body)}
         except msgspec.ValidationError as error:  # a number that is too long to be read
-            raise BadRequest("{}: {}.".format(*_place_and_fault(error))) from None
+            raise BadRequest(describe(error, self.body)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f"The body is not JSON: {error}.") from None
         except RecursionError:
@@ -197,7 +197,7 @@ def _parameters(asked: type[msgspec.Struct], path: str) -> list[Parameter]:
     found = []
     for field in msgspec.structs.fields(asked):
         name, place = field.encode_name, "path" if f"{{{field.encode_name}}}" in path else "query"
-        rule = _rule(msgspec.inspect.type_info(types[field.name]))
+        rule = rule_of(msgspec.inspect.type_info(types[field.name]))
         found.append(Parameter(field.name, name, place, types[field.name], field.required, rule))  # type: ignore[arg-type]
     return found
 
@@ -237,15 +237,7 @@ def read_struct(value: Any, kind: type[msgspec.Struct]) -> msgspec.Struct:
     try:
         return msgspec.convert(_with_whole_numbers(value, info), kind)
     except msgspec.ValidationError as error:
-        where, wrong = _place_and_fault(error)
-    if wrong.startswith("Invalid enum value"):  # and then what was sent, however long
-        wrong = f"must be {_rule(_type_at(info, where))}"
-    raise BadRequest(f"{where}: {wrong}." if where else f"{wrong}.")
-
-
-def _place_and_fault(error: msgspec.ValidationError) -> tuple[str, str]:
-    wrong, _, place = str(error).partition(" - at `$")  # "Expected `int`, got `str` - at `$.fence`"
-    return place.strip("`."), wrong
+        raise BadRequest(describe(error, kind)) from None
 
 
 def _struct_or_refusal(value: Any, kind: type[msgspec.Struct]) -> msgspec.Struct | BadRequest:
@@ -258,24 +250,7 @@ def _struct_or_refusal(value: Any, kind: type[msgspec.Struct]) -> msgspec.Struct
 def _types_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.inspect.Type]:
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
-    return {field.encode_name: _plain(field.type) for field in info.fields}
-
-
-def _plain(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
-    return _plain(info.type) if isinstance(info, msgspec.inspect.Metadata) else info
-
-
-def _type_at(info: msgspec.inspect.Type, where: str) -> msgspec.inspect.Type:
-    """The type of what stands at a place, as in `pushes[3].to`."""
-    for name in re.findall(r"\w+|\[", where):
-        info = _plain(info)
-        if isinstance(info, msgspec.inspect.UnionType):
-            info = next(one for one in info.types if isinstance(one, (msgspec.inspect.StructType, msgspec.inspect.ListType)))
-        if isinstance(info, msgspec.inspect.StructType) and not name.isdigit():
-            info = next(field.type for field in info.fields if field.encode_name == name)
-        elif isinstance(info, msgspec.inspect.ListType) and name == "[":
-            info = info.item_type
-    return info
+    return {field.encode_name: plain(field.type) for field in info.fields}
 
 
 def _with_whole_numbers(value: Any, info: msgspec.inspect.Type) -> Any:
@@ -293,21 +268,3 @@ def _with_whole_numbers(value: Any, info: msgspec.inspect.Type) -> Any:
     elif isinstance(info, msgspec.inspect.IntType) and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
-
-
-def _rule(info: msgspec.inspect.Type) -> str:
-    if isinstance(info, msgspec.inspect.Metadata):
-        return _rule(info.type)
-    if isinstance(info, msgspec.inspect.UnionType):
-        return " or ".join(_rule(one) for one in info.types if not isinstance(one, msgspec.inspect.NoneType))
-    if isinstance(info, msgspec.inspect.LiteralType):
-        return "one of " + ", ".join(map(str, info.values))
-    if isinstance(info, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
-        if info.ge is None:
-            return "a number"
-        return f"a number from {info.ge}" + (f" to {info.le}" if info.le is not None else "")
-    if isinstance(info, msgspec.inspect.StrType) and info.max_length is not None:
-        return f"a text of {info.min_length or 0} to {info.max_length} characters"
-    if isinstance(info, msgspec.inspect.DateType):
-        return "a day (YYYY-MM-DD)"
-    return "true or false" if isinstance(info, msgspec.inspect.BoolType) else "a text"
