@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from alsohere import AlsoHere, BadRequest, Config
 from alsohere.node.handshake import Handshake
@@ -132,3 +134,44 @@ def test_a_hook_that_returns_no_user_is_told_what_to_return(caplog: pytest.LogCa
     here.authenticate(lambda conn: {"id": "42"})
     assert b'"code":"internal"' in asyncio.run(_receive(here, (), b"", b"40"))[0]
     assert "TypeError: an authenticate hook returns a User or None, and this was a dict" in caplog.text
+
+
+async def _status(app: Any, path: str, raw_path: bytes, query: bytes = b"") -> int:
+    sent: list[dict[str, Any]] = []
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": raw_path, "query_string": query, "headers": []}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"]
+
+
+POLL = b"EIO=4&transport=polling"
+
+
+@pytest.mark.parametrize(
+    ("path", "raw_path", "status"),
+    [
+        ("/here/livez", b"/here/livez", 200),
+        ("/here/livez", b"/here/%6civez", 404),
+        ("/here/livez", b"/h%65re/livez", 404),
+        ("/here/livez", b"/here%2flivez", 404),
+        ("/here/livez", b"", 200),  # of a server that does not say
+        ("/here/livez", b"/ici/livez", 200),  # of a middleware that translates paths
+    ],
+)
+def test_escapes_that_spell_one_of_our_paths_are_none_of_it_wherever_we_are_mounted(path: str, raw_path: bytes, status: int):
+    mounted = Starlette(routes=[Mount("/here", AlsoHere(dev=True))])
+    assert asyncio.run(_status(mounted, path, raw_path)) == status
+    assert asyncio.run(_status(AlsoHere(dev=True, path="/here"), path, raw_path)) == status
+
+
+@pytest.mark.parametrize(("path", "raw_path"), [("/büro", b"/b%C3%BCro"), ("/our office", b"/our%20office")])
+def test_a_path_that_needs_escapes_is_ours_with_them(path: str, raw_path: bytes):
+    here = AlsoHere(dev=True, path=path)
+    assert asyncio.run(_status(here, f"{path}/livez", raw_path + b"/livez")) == 200
+    assert asyncio.run(_status(here, f"{path}/socket.io/", raw_path + b"/socket.io/", POLL)) == 200

@@ -517,7 +517,7 @@ class AlsoHere(Namespace, Messages):
             await self._serve_lifespan(scope, receive, send)
             return
         path = inner_path(scope)
-        engine = self.find_engine(path, scope.get("query_string", b"")) if is_as_sent(scope, path) else None
+        engine = self.find_engine(path, scope.get("query_string", b"")) if is_as_sent(scope) else None
         if engine is not None:
             await (serve_websocket if scope["type"] == "websocket" else serve_engine)(engine, scope, receive, send)
         elif self._is_ours(scope, path):
@@ -534,7 +534,7 @@ class AlsoHere(Namespace, Messages):
         if scope["type"] != "http" or not (path + "/").startswith(self.path + "/") or _is_of_engine_io(scope):
             return False
         below = self._below(scope, path)
-        sent = is_as_sent(scope, path)
+        sent = is_as_sent(scope)
         return any(
             # What the HTTP API is asked for may have escapes in it, and it reads them itself.
             (sent or isinstance(route, ApiRoute)) and route.matches(below)[0] is not Match.NONE
