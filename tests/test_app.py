@@ -175,3 +175,8 @@ def test_a_path_that_needs_escapes_is_ours_with_them(path: str, raw_path: bytes)
     here = AlsoHere(dev=True, path=path)
     assert asyncio.run(_status(here, f"{path}/livez", raw_path + b"/livez")) == 200
     assert asyncio.run(_status(here, f"{path}/socket.io/", raw_path + b"/socket.io/", POLL)) == 200
+
+
+@pytest.mark.parametrize(("query", "status"), [(b"after=STUDEIO=", 200), (b"a=b&EIO=4", 404), (b"EIO=4", 404)])
+def test_a_value_that_looks_like_a_parameter_of_socket_io_is_none(query: bytes, status: int):
+    assert asyncio.run(_status(AlsoHere(dev=True), "/livez", b"/livez", query)) == status

@@ -55,7 +55,7 @@ from alsohere.server.proxies import ProxyRule
 from alsohere.server.push_api import push_endpoints
 from alsohere.server.reading_api import reading_endpoints
 from alsohere.server.receipts import Receipts
-from alsohere.server.request import REVISIONS, REVISIONS_WITH_3
+from alsohere.server.request import REVISIONS, REVISIONS_WITH_3, has_parameter
 from alsohere.server.serve import serve
 from alsohere.server.site import Site, demo_route, docs_routes
 from alsohere.server.token_api import token_endpoints
@@ -507,7 +507,7 @@ class AlsoHere(Namespace, Messages):
             return None
         inner = path[len(self.path) :]
         engine = self.engines.get(inner) or self.engines.get(inner + "/")
-        if engine is None and inner in ("", "/") and b"EIO=" in query:
+        if engine is None and inner in ("", "/") and has_parameter(query, b"EIO"):
             return self.engines["/socket.io/"]  # mounted at the very path that the client was given
         return engine
 
@@ -531,8 +531,10 @@ class AlsoHere(Namespace, Messages):
         return {**scope, "path": path[len(self.path) :] or "/", "root_path": ""}
 
     def _is_ours(self, scope: Scope, path: str) -> bool:
-        if scope["type"] != "http" or not (path + "/").startswith(self.path + "/") or _is_of_engine_io(scope):
+        if scope["type"] != "http" or not (path + "/").startswith(self.path + "/"):
             return False
+        if has_parameter(scope.get("query_string", b""), b"EIO"):
+            return False  # a client that looks for Socket.IO in the wrong place is told so, and not shown a page
         below = self._below(scope, path)
         sent = is_as_sent(scope)
         return any(
@@ -550,7 +552,7 @@ class AlsoHere(Namespace, Messages):
 
     def _hint(self, path: str, query: bytes, root_path: str = "") -> str:
         hint = f"There is nothing at {path[:200]!r}."
-        if "socket.io" in path or b"EIO=" in query:
+        if "socket.io" in path or has_parameter(query, b"EIO"):
             hint += f" Socket.IO is at {root_path}{self.path}/socket.io/ - give clients that as `path`."
             self._hints.tell(hint)
         return hint
@@ -578,7 +580,3 @@ class AlsoHere(Namespace, Messages):
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def _is_of_engine_io(scope: Scope) -> bool:
-    return b"EIO=" in scope.get("query_string", b"")

@@ -63,6 +63,11 @@ class EngineRequest(NamedTuple):
     coding: Coding = engineio
 
 
+def has_parameter(query: bytes, name: bytes) -> bool:
+    """Whether a query has a parameter of this name, and not only one that ends like it."""
+    return b"&" + name + b"=" in b"&" + query
+
+
 def read_query(
     query: bytes, transports: tuple[str, ...] = ("polling", "websocket"), revisions: Mapping[bytes, int] = REVISIONS
 ) -> EngineRequest:
@@ -78,7 +83,7 @@ def read_query(
     """
     if len(query) > MAX_QUERY_BYTES:
         # What cannot be a sid is answered as an unknown one, however long it is.
-        raise unknown_sid() if b"&sid=" in b"&" + query else EngineError(BAD_REQUEST, "Query too long")
+        raise unknown_sid() if has_parameter(query, b"sid") else EngineError(BAD_REQUEST, "Query too long")
     values: dict[bytes, bytes] = {}
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
