@@ -129,6 +129,7 @@ def test_without_an_origin_the_browser_says_where_the_page_is_from(site: str | N
     [
         ({}, False),
         ({"authorization": "Bearer x"}, True),
+        ({"authorization": "Basic YW5uOng="}, False),  # comes along by itself, as cookies do
         ({"sec_fetch_site": "same-origin"}, True),
         ({"sec_fetch_site": "cross-site", "authorization": "Bearer x"}, False),
         ({"referer": "https://here.example/page?a=b"}, True),

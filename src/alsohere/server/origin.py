@@ -49,7 +49,7 @@ class OriginRule:
             fetch_site = request.header(b"sec-fetch-site")
             if fetch_site is not None:
                 return fetch_site in ("same-origin", "none")
-            if self._any or request.header(b"cookie") is None or request.credentials is not None:
+            if self._any or request.header(b"cookie") is None or request.bearer is not None:
                 return True
             origin = _origin_of(request.header(b"referer") or "")
         if self._any:
