@@ -375,6 +375,18 @@ def test_a_push_reaches_the_connections_it_is_for_and_says_how_many(world: World
     assert world.node.hub.deliveries >= 12
 
 
+def test_how_long_a_push_takes_is_measured_as_that_of_a_fact_is(world: World):
+    """Once for each user or room that anybody is in."""
+    entered(world, "ann")
+    entered(world, "bob", watch="full")
+    world.pass_time(1.0)
+    before = sum(world.node.hub.broadcasts.counts)
+    world.node.push.to_users(["ann", "nobody"], "news", ())
+    world.node.push.to_rooms(["/r", "/empty"], "news", ())
+    world.node.push.to_all("news", ())
+    assert sum(world.node.hub.broadcasts.counts) - before == 3
+
+
 def test_a_push_to_several_users_is_encoded_once(world: World):
     ann, bob = client(world, "ann"), client(world, "bob")
     assert world.node.push.to_users(["ann", "bob", "ann", "cem"], "news", (1,)) == {"ann": 1, "bob": 1, "cem": 0}

@@ -46,12 +46,15 @@ class Pushes:
 
     def _send(self, event: _Event, connections: Iterable[Connection]) -> int:
         reached = 0
+        began_s = self._node.clock.now_s()
         for connection in connections:
             for packet in event.packets(connection.namespace):
                 connection.outbox.put(packet)
             # Who is missing is not counted, for others see them gone; and is sent it, for they may come back to a session in
             # which nothing may be missing.
             reached += not connection.peer.missing
+        if reached:
+            self._node.hub.broadcasts.add(self._node.clock.now_s() - began_s)
         self._node.hub.deliveries += reached
         return reached
 
