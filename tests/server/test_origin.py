@@ -149,6 +149,7 @@ def test_cookies_without_an_origin_need_a_page_that_may_connect(others: dict[str
     assert rule("*").allows(asked, "here.example", secure=True) is (others.get("sec_fetch_site") != "cross-site")
     if not allowed and "sec_fetch_site" not in others:
         assert "send the header Origin" in rule().refusal(asked)
+        assert "Pages: use HTTPS, or a Referrer-Policy" in rule().refusal(asked)
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:3000", "https://[::1]:8443"])

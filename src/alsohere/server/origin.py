@@ -67,7 +67,10 @@ class OriginRule:
         if origin == "null":  # of a file, a sandboxed frame, a redirect: anybody's page can have it, so it cannot be listed
             return "Origin 'null' is not allowed: a page that was opened as a file has no origin; open it from a web server."
         if origin is None and request.header(b"sec-fetch-site") is None:
-            return "Cookies without an Origin are not taken: send the header Origin, or a bearer token and no cookies."
+            return (
+                "Cookies without an Origin are not taken. Programs: send the header Origin, or a bearer token. "
+                "Pages: use HTTPS, or a Referrer-Policy other than no-referrer."
+            )
         shown = repr(origin)[:120] if origin else "of another site"
         other = "" if self._dev else ", or start with --dev while developing"
         return f"Origin {shown} is not allowed; add it to ALSOHERE_ORIGINS{other}."
