@@ -102,7 +102,9 @@ class Engine:
         _, secure, host = self._proxies.read(request.headers, request.client, secure=request.secure)
         handshake = Handshake(request.headers, b"", "")
         origin = handshake.header(b"origin")
-        if origin is None or not self._origins.allows(handshake, host, secure=secure):
+        if origin is None:  # no browser's, so nobody's to be told in the log
+            raise EngineError(FORBIDDEN, "A preflight names the Origin of its page.", status=403)
+        if not self._origins.allows(handshake, host, secure=secure):
             raise self._not_from(handshake)
         return origin
 
