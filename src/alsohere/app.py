@@ -119,7 +119,7 @@ class AlsoHere(Namespace, Messages):
 
     Raises:
         ConfigError: a setting is wrong; the message names it and the fix.
-        TypeError: `config` is none.
+        TypeError: `config` is something else, like the application to be wrapped.
     """
 
     def __init__(self, config: Config | None = None, *, app: App | None = None, path: str = "", **settings: Any) -> None:
