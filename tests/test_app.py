@@ -180,3 +180,12 @@ def test_a_path_that_needs_escapes_is_ours_with_them(path: str, raw_path: bytes)
 @pytest.mark.parametrize(("query", "status"), [(b"after=STUDEIO=", 200), (b"a=b&EIO=4", 404), (b"EIO=4", 404)])
 def test_a_value_that_looks_like_a_parameter_of_socket_io_is_none(query: bytes, status: int):
     assert asyncio.run(_status(AlsoHere(dev=True), "/livez", b"/livez", query)) == status
+
+
+def test_a_hint_begins_no_line_of_the_log_where_clients_choose_a_part_of_the_mount_point(caplog: pytest.LogCaptureFixture):
+    """H108, with the logging of an application that escapes nothing."""
+    teams = Starlette(routes=[Mount("/{team}", AlsoHere(dev=True))])
+    assert asyncio.run(_status(teams, "/a\nWARNING all is lost/ws", b"/a%0AWARNING%20all%20is%20lost/ws", POLL)) == 404
+    (told,) = caplog.messages
+    assert "\n" not in told
+    assert "Socket.IO is at /a%0AWARNING%20all%20is%20lost/socket.io/" in told

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from starlette.routing import Match, Router
 
@@ -553,7 +554,7 @@ class AlsoHere(Namespace, Messages):
     def _hint(self, path: str, query: bytes, root_path: str = "") -> str:
         hint = f"There is nothing at {path[:200]!r}."
         if "socket.io" in path or has_parameter(query, b"EIO"):
-            hint += f" Socket.IO is at {root_path}{self.path}/socket.io/ - give clients that as `path`."
+            hint += f" Socket.IO is at {quote(root_path + self.path)}/socket.io/ - give clients that as `path`."
             self._hints.tell(hint)
         return hint
 
