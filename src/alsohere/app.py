@@ -194,7 +194,7 @@ class AlsoHere(Namespace, Messages):
         """
         return Engine(
             self.node,
-            OriginRule(self.config),
+            OriginRule(self.config, lambda: self._hooks_of_app.reads_requests),
             ProxyRule(self.config.trusted_proxies),
             session_rules,
             self._hints,

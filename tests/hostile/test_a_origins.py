@@ -8,7 +8,7 @@ import pytest
 
 from hostile.bystander import Bystander
 from hostile.conftest import ENVIRONMENT, PENDING_PER_CLIENT
-from hostile.marks import native
+from hostile.marks import apps, native
 from hostile.wire import ENDPOINT, Line, PollingClient, fetch, goodbye
 from support.servers import ServerProcess
 
@@ -80,14 +80,23 @@ def test_h24_no_origin_but_a_site(server: ServerProcess, bystander: Bystander, s
         goodbye(server, answer)
 
 
+PAGES = {"Referer": "https://good.example/page", "Authorization": "Bearer x", "Sec-Fetch-Site": "same-origin"}
+
+
+@apps
 def test_h24_no_origin_and_cookies(server: ServerProcess, bystander: Bystander) -> None:
-    cookie = "Cookie: session=of-the-victim\r\n"
     for target, more in ((POLLING, ""), (WEBSOCKET, UPGRADE)):
-        answer = fetch(server, target, headers=cookie + more)
+        answer = fetch(server, target, headers="Cookie: session=of-the-victim\r\n" + more)
         assert (answer.status, answer.code) == (403, FORBIDDEN)
-    for page in ("Referer: https://good.example/page\r\n", "Authorization: Bearer x\r\n", "Sec-Fetch-Site: same-origin\r\n"):
-        client = PollingClient(server, **dict([("Cookie", "session=1"), page.strip().split(": ")]))  # type: ignore[arg-type]
+    for name, value in PAGES.items():
+        client = PollingClient(server, **{"Cookie": "session=1", name: value})
         assert client.handshake().post("1").status == 200
+
+
+@native
+def test_h24_no_origin_and_cookies_that_nobody_reads(server: ServerProcess, bystander: Bystander) -> None:
+    """Balancers give cookies to every client, and no cookie says here who somebody is."""
+    assert PollingClient(server, Cookie="AWSALB=1").handshake().post("1").status == 200
 
 
 def test_h25_hijacking_with_the_victims_cookie(server: ServerProcess, bystander: Bystander) -> None:

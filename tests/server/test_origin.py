@@ -16,8 +16,8 @@ def request(origin: str | None = None, **others: str) -> Handshake:
     return Handshake(tuple(pairs), b"", "")
 
 
-def rule(*origins: str, dev: bool = False) -> OriginRule:
-    return OriginRule(Config(origins=origins, dev=dev, _env_file=None))
+def rule(*origins: str, dev: bool = False, cookies_are_read: bool = True) -> OriginRule:
+    return OriginRule(Config(origins=origins, dev=dev, _env_file=None), lambda: cookies_are_read)
 
 
 # -- The server's own pages --------------------------------------------------------------------------------------------
@@ -146,6 +146,9 @@ def test_cookies_without_an_origin_need_a_page_that_may_connect(others: dict[str
     """A browser's GET of the same origin has no Origin, and over plain HTTP no Sec-Fetch-Site."""
     asked = request(cookie="session=1", **others)
     assert rule("https://listed.example").allows(asked, "here.example", secure=True) is allowed
+    assert rule(cookies_are_read=False).allows(asked, "here.example", secure=True) is (
+        others.get("sec_fetch_site") != "cross-site"
+    )
     assert rule("*").allows(asked, "here.example", secure=True) is (others.get("sec_fetch_site") != "cross-site")
     if not allowed and "sec_fetch_site" not in others:
         assert "send the header Origin" in rule().refusal(asked)

@@ -5,12 +5,14 @@ cookies here (cross-site WebSocket hijacking). So an `Origin` must be this serve
 host and port.
 
 No `Origin`: not a browser, or a browser's GET of the same origin. The latter says so with `Sec-Fetch-Site`, and over plain HTTP,
-where it does not, with `Referer`. Who speaks of no page at all may come with a bearer token or with nothing, never with cookies:
-those come along by themselves, and whoever sends them on purpose can send an `Origin` too.
+where it does not, with `Referer`. Who speaks of no page at all may come with a bearer token or with nothing, never with cookies
+that the application may read: those come along by themselves, and whoever sends them on purpose can send an `Origin` too. Where
+nobody reads them they are let pass: balancers give cookies to programs that want none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from alsohere.config import Config
@@ -26,15 +28,17 @@ class OriginRule:
 
     Args:
         config: `origins`, `dev`.
+        cookies_are_read: asked whether they may say who somebody is.
 
     Raises:
         ConfigError: something that is listed is not an origin, and would never match.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, cookies_are_read: Callable[[], bool]) -> None:
         self._any = "*" in config.origins
         self._listed = frozenset(_listed(origin) for origin in config.origins if origin != "*")
         self._dev = config.dev
+        self._cookies_are_read = cookies_are_read
 
     def allows(self, request: Handshake, host: str, *, secure: bool) -> bool:
         """Whether the request may go on.
@@ -49,7 +53,7 @@ class OriginRule:
             fetch_site = request.header(b"sec-fetch-site")
             if fetch_site is not None:
                 return fetch_site in ("same-origin", "none")
-            if self._any or request.header(b"cookie") is None or request.bearer is not None:
+            if self._any or request.header(b"cookie") is None or request.bearer is not None or not self._cookies_are_read():
                 return True
             origin = _origin_of(request.header(b"referer") or "")
         if self._any:
