@@ -33,13 +33,13 @@ function begun(): void {
 
 const Parent = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement; // importable where there is no page
 
-const told = new WeakSet<object>();
+const told = new WeakMap<Here, string>();
 
 /** Why there is no connection, for the page's author: once, however many elements share it. No warning, as it may be meant. */
 function tell(here: Here): void {
   const { error } = here.getSnapshot();
-  if (!error || told.has(error)) return;
-  told.add(error);
+  if (!error || told.get(here) === error.message) return;
+  told.set(here, error.message);
   console.info(`alsohere: ${error.message}`);
 }
 
