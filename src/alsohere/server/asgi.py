@@ -6,6 +6,7 @@ Invariant: nothing here needs a lifespan; mounted applications never see theirs.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -16,6 +17,7 @@ from alsohere.server.engine import Engine, Request
 from alsohere.server.polling import Polling, drop_body
 from alsohere.server.request import BAD_METHOD, BAD_REQUEST, EngineError, EngineRequest, retry_after
 from alsohere.server.takeover import Takeover
+from alsohere.session.upgrade import UpgradeState
 from alsohere.wire.engineio3 import is_binary_body
 
 Scope = MutableMapping[str, Any]
@@ -24,6 +26,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFLIGHT_MAX_AGE_S = 7200
+# A poll that comes behind the `5` of an upgrade is refused. The two come on different connections, and under some servers a frame
+# takes longer to us than a request. Who has not sent the `5` waits for the answer to this poll before.
+AFTER_PROBE_S = 0.02
 TEXT_TYPE = b"text/plain; charset=UTF-8"
 # Of letters, digits, `-`, `.`, `_` and `/`, which are all that our own paths have; what else a mount point has may need them.
 _NEEDLESS = re.compile(rb"%(?:2[DEF]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9A])", re.IGNORECASE)
@@ -100,6 +105,9 @@ async def _poll_or_post(
         await drop_body(scope, receive, engine.rules.max_payload_bytes)
         return b"ok"
     peer = engine.find(asked, handshake)
+    if method == "GET" and peer.upgrade is not None and peer.upgrade.state is UpgradeState.PROBED:
+        await asyncio.sleep(AFTER_PROBE_S)
+        peer = engine.find(asked, handshake)
     poll = peer.poll
     if peer.transport != "polling" or not isinstance(poll, Polling):
         raise EngineError(BAD_REQUEST, "Bad request: this session is on a WebSocket")
